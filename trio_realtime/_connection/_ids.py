@@ -1,0 +1,32 @@
+"""Where the chance in our ids comes from.
+
+One random stream for the process, so that a test can seed it (`trio_realtime.testing.seeded`).
+Ids are names, not secrets.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Literal
+
+from trio_realtime._core._ids import SPACE, id_from_number
+
+_source: random.Random = random.Random()  # noqa: S311 - ids are names, not secrets
+
+
+def new_id(prefix: Literal["event_", "item_"]) -> str:
+    """Choose an id that nobody has used."""
+    return id_from_number(prefix, _source.randrange(SPACE))
+
+
+@contextmanager
+def seed_ids(seed: int) -> Generator[None]:
+    """Make the ids chosen inside the block depend on `seed` alone."""
+    global _source  # noqa: PLW0603 - the one random stream of the process
+    before, _source = _source, random.Random(seed)  # noqa: S311 - ids are names, not secrets
+    try:
+        yield
+    finally:
+        _source = before

@@ -1,0 +1,128 @@
+"""The queue between the callers that send and the one task that writes.
+
+An entry is one frame, or a group of frames that leave back to back. First come, first served. The
+outbox does not know what frames mean, nor how they are written.
+"""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, final
+
+import outcome
+import trio
+
+from trio_realtime._core._pending import Outgoing, Place
+from trio_realtime.errors import ConnectionClosedError, Frame
+
+
+class OutgoingFrame(NamedTuple):
+    """One encoded frame and what the pending table has to know of it."""
+
+    event_id: str
+    type: str
+    text: str
+    subject: Place | Outgoing | None
+    """None for frames that are never acknowledged, so that nothing need be looked up."""
+
+
+@final
+class Entry:
+    """What one call hands over: it is written whole, or not at all."""
+
+    __slots__ = ("done", "frames", "is_awaited", "result", "weight")
+
+    def __init__(self, frames: Sequence[OutgoingFrame], *, is_awaited: bool) -> None:
+        self.frames: Sequence[OutgoingFrame] = frames
+        self.is_awaited: bool = is_awaited
+        self.weight: int = sum(len(frame.text) for frame in frames)
+        self.result: outcome.Outcome[None] | None = None
+        self.done: trio.Event = trio.Event()
+
+    @property
+    def names(self) -> tuple[Frame, ...]:
+        """`(event_id, type)` of each frame."""
+        return tuple((frame.event_id, frame.type) for frame in self.frames)
+
+    def finish(self, result: outcome.Outcome[None]) -> None:
+        """Tell the caller how it went."""
+        self.result = result
+        self.done.set()
+
+
+@final
+class Outbox:
+    """Entries in the order of the calls; one writer takes them."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit: int = limit
+        self._entries: collections.deque[Entry] = collections.deque()
+        self._held: int = 0
+        self._ready: trio.Event = trio.Event()
+        self._idle: trio.Event = trio.Event()
+        self._idle.set()
+        self.current: Entry | None = None
+        """The entry being written: it can no longer be withdrawn."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether an entry may be added without anybody waiting for room."""
+        return self._held < self._limit
+
+    def add(self, entry: Entry) -> None:
+        """Append an entry. The caller waits for `entry.done`, which is how it waits its turn."""
+        self._entries.append(entry)
+        self._held += entry.weight
+        self._ready.set()
+        if self._idle.is_set():
+            self._idle = trio.Event()
+
+    def withdraw(self, entry: Entry) -> bool:
+        """Take back an entry that the writer has not taken; say whether that was possible."""
+        try:
+            self._entries.remove(entry)
+        except ValueError:
+            return False
+        self._held -= entry.weight
+        self._note_idle()
+        return True
+
+    async def take(self) -> Entry:
+        """Wait for the next entry and make it the current one."""
+        while not self._entries:
+            self._ready = trio.Event()
+            await self._ready.wait()
+        self.current = self._entries.popleft()
+        return self.current
+
+    def finish(self, result: outcome.Outcome[None]) -> None:
+        """Tell the current entry how it went, and let it go."""
+        assert self.current is not None
+        entry, self.current = self.current, None
+        self._held -= entry.weight
+        entry.finish(result)
+        self._note_idle()
+
+    async def wait_idle(self) -> None:
+        """Wait until everything that was added is written."""
+        await self._idle.wait()
+
+    @property
+    def unsent(self) -> tuple[Entry, ...]:
+        """The entries that nobody has begun to write."""
+        return tuple(self._entries)
+
+    def fail(self, make_error: Callable[[], ConnectionClosedError]) -> None:
+        """Give every entry its own error, the current one included."""
+        entries = [*self._entries] if self.current is None else [self.current, *self._entries]
+        self._entries.clear()
+        self.current = None
+        self._held = 0
+        for entry in entries:
+            entry.finish(outcome.Error(make_error()))
+        self._note_idle()
+
+    def _note_idle(self) -> None:
+        if not self._entries and self.current is None:
+            self._idle.set()

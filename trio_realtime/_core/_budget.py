@@ -1,0 +1,46 @@
+"""How much undelivered data there may be, and when reading must stop.
+
+All streams of a connection share one budget. This module counts; it does not know what the bytes
+are, nor who reads them.
+"""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+EVENT_OVERHEAD: Final = 1024
+"""What an event weighs beside its frame: about what a small one costs in memory."""
+
+
+@final
+class Budget:
+    """The bytes held for all streams that somebody reads, and who waits for the server."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit: int = limit
+        self.held: int = 0
+        self.waiting: int = 0
+        """Coroutines of ours that wait for something only the server can bring. While there is
+        one, to stop reading would be to wait for ourselves."""
+
+    @property
+    def may_read(self) -> bool:
+        """Whether the next frame may be read."""
+        return self.held < self.limit or self.waiting > 0
+
+    @property
+    def hard_limit(self) -> int:
+        """The weight beyond which even a waiting coroutine does not keep the link."""
+        return 2 * self.limit
+
+    @property
+    def is_overrun(self) -> bool:
+        """Whether more is held than may be, whoever waits."""
+        return self.held > self.hard_limit
+
+
+def weight_of(frame: str | bytes) -> int:
+    """What an event weighs in the budget: its bytes, plus the overhead."""
+    if isinstance(frame, bytes) or frame.isascii():
+        return len(frame) + EVENT_OVERHEAD
+    return len(frame.encode("utf-8", "surrogatepass")) + EVENT_OVERHEAD
