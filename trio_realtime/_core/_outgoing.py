@@ -1,0 +1,107 @@
+"""What a frame says about the answer it asks for: its type, and the ids in it.
+
+This module reads frames and events without caring which form they have: a model, a mapping, or an
+event that did not validate and has only its data. It does not know what the facts are used for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, final
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from trio_realtime.events import ClientEvent
+
+_DATA_ONLY: Final = frozenset({"<unknown>", "<invalid>"})
+
+
+def value_at(source: object, *path: str) -> object:
+    """Look up a path of fields in a model or a mapping; None where anything is missing.
+
+    An item or an event that did not validate is looked up in the data it carries: an
+    acknowledgement counts even when the rest of its event is odd.
+    """
+    for name in path:
+        source = _fields(source)
+        if isinstance(source, Mapping):
+            source = source.get(name)
+        else:
+            source = getattr(source, name, None)
+    return source
+
+
+def text_at(source: object, *path: str) -> str | None:
+    """Look up a string; None where there is none."""
+    found = value_at(source, *path)
+    return found if isinstance(found, str) and found else None
+
+
+def states(source: object, name: str) -> bool:
+    """Whether `source` names the field at all: null is stated, absent is not."""
+    source = _fields(source)
+    if isinstance(source, Mapping):
+        return name in source
+    named: object = getattr(source, "model_fields_set", None)
+    return isinstance(named, set) and name in named
+
+
+def _fields(source: object) -> object:
+    if getattr(source, "type", None) in _DATA_ONLY:
+        data: object = getattr(source, "data", None)
+        return data
+    return source
+
+
+@final
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One frame of ours, as far as its answer depends on it."""
+
+    type: str
+    event_id: str
+    item_id: str | None = None
+    call_id: str | None = None
+    item_type: str | None = None
+    role: str | None = None
+    response_id: str | None = None
+    conversation: str | None = None
+    metadata: Mapping[str, object] | None = None
+    """The metadata of a `response.create`, which the server may echo."""
+
+
+def outgoing_from_event(
+    event: ClientEvent | Mapping[str, JsonValue], event_id: str | None = None
+) -> Outgoing:
+    """Read the facts off a client event; `event_id` is the one it is sent with."""
+    if event_id is None:
+        event_id = text_at(event, "event_id")
+    sent_type = text_at(event, "type") or ""
+    sent_id = event_id or ""
+    match sent_type:
+        case "conversation.item.create":
+            return Outgoing(
+                sent_type,
+                sent_id,
+                item_id=text_at(event, "item", "id"),
+                call_id=text_at(event, "item", "call_id"),
+                item_type=text_at(event, "item", "type"),
+                role=text_at(event, "item", "role"),
+            )
+        case "response.create":
+            metadata = value_at(event, "response", "metadata")
+            return Outgoing(
+                sent_type,
+                sent_id,
+                conversation=text_at(event, "response", "conversation"),
+                metadata=metadata if isinstance(metadata, Mapping) and metadata else None,
+            )
+        case _:
+            return Outgoing(
+                sent_type,
+                sent_id,
+                item_id=text_at(event, "item_id"),
+                response_id=text_at(event, "response_id"),
+            )

@@ -1,0 +1,431 @@
+"""Who waits for which answer: one table for every frame that the server acknowledges.
+
+Rule 1: every waiter is settled exactly once, by its acknowledgement, by an error that names it, or
+by the loss of the connection; or it goes away by itself. Rule 2: every frame sent takes its place,
+awaited or not, so that an answer to one is never given to another. Rule 3: nothing here grows with
+the length of a session.
+
+The table does not know tasks, nor clocks. The writer tells it what it takes, the reader tells it
+every event in the order of the wire, and it wakes callers by a function they leave with it.
+
+Of the kinds that are matched by order alone, one request at a time is on the wire: the error of an
+empty commit has been measured to arrive after the `committed` of the next one, so with two of them
+under way the second answer would go to the first caller, and the second would wait for ever.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Final, NamedTuple, final
+
+from outcome import Error as Failure, Value
+
+from trio_realtime._core._items import Items
+from trio_realtime._core._outgoing import Outgoing, outgoing_from_event, text_at
+from trio_realtime._core._place import Place
+from trio_realtime._core._recent import RecentIds
+from trio_realtime._core._responses import Responses
+from trio_realtime.errors import ServerError, server_error_from_event
+
+if TYPE_CHECKING:
+    from trio_realtime.events import ServerEvent
+
+__all__ = ["Outgoing", "Pending", "Place", "Verdict", "outgoing_from_event"]
+
+_CREATE_ITEM: Final = "conversation.item.create"
+_DELETE: Final = "conversation.item.delete"
+_RETRIEVE: Final = "conversation.item.retrieve"
+_TRUNCATE: Final = "conversation.item.truncate"
+_COMMIT: Final = "input_audio_buffer.commit"
+_CLEAR: Final = "input_audio_buffer.clear"
+_CLEAR_OUTPUT: Final = "output_audio_buffer.clear"
+_CREATE: Final = "response.create"
+_CANCEL: Final = "response.cancel"
+_UPDATE: Final = "session.update"
+
+# Whether one request of the kind at a time is on the wire.
+_ONE_AT_A_TIME: Final = {
+    _CREATE_ITEM: False,
+    _DELETE: False,
+    _RETRIEVE: False,
+    _TRUNCATE: False,
+    _COMMIT: True,
+    _CLEAR: True,
+    _CLEAR_OUTPUT: True,
+    _CREATE: False,
+    _CANCEL: False,
+    _UPDATE: True,
+}
+
+# The server events that tell the table something; the others, nine in ten, are not looked at.
+_TELLING: Final = frozenset(
+    {
+        "conversation.item.added",
+        "conversation.item.created",
+        "conversation.item.deleted",
+        "conversation.item.retrieved",
+        "conversation.item.truncated",
+        "error",
+        "input_audio_buffer.cleared",
+        "input_audio_buffer.committed",
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+        "input_audio_buffer.timeout_triggered",
+        "output_audio_buffer.cleared",
+        "response.created",
+        "response.done",
+        "response.output_item.added",
+        "session.created",
+        "session.updated",
+    }
+)
+
+# Errors at a plain frame that are nothing to fix in it.
+_BLAMELESS: Final = frozenset(
+    {
+        # Races: the frame was right when it was sent.
+        "response_cancel_not_active",
+        "conversation_already_has_active_response",
+        "input_audio_buffer_commit_empty",
+        # The end of the session, which the close that follows tells.
+        "session_expired",
+        "beta_api_shape_disabled",
+        "invalid_api_key",
+        "missing_model",
+        "invalid_model",
+        "credit_balance_exhausted",
+    }
+)
+# A truncation that comes too late has no code of its own, only this sentence: "Audio content of
+# 3700ms is already shorter than 3760ms", seen with `invalid_value`.
+_TOO_LATE: Final = "already shorter than"
+
+# Late errors come within a round trip or two; 256 requests are minutes of any conversation.
+_SETTLED: Final = 256
+# A server that never acknowledges a kind must not cost memory.
+_UNANSWERED: Final = 1024
+# The error of an empty commit comes about a second late: few commits fit in between.
+_PRESUMED: Final = 16
+
+
+@final
+class Verdict(enum.Enum):
+    """What becomes of an event after the table has seen it. Taps see every event regardless."""
+
+    DELIVER = enum.auto()
+    """It belongs in the stream."""
+
+    RAISED = enum.auto()
+    """It was raised at the request it names, and is not in the stream."""
+
+    SWALLOWED = enum.auto()
+    """It answers a request whose caller has gone."""
+
+    YOURS = enum.auto()
+    """It names a frame sent without waiting, and is to be fixed: raise it from the stream."""
+
+
+class _Presumed(NamedTuple):
+    """A plain or abandoned frame, and the acknowledgement it seemed to get."""
+
+    place: Place
+    event: ServerEvent
+    told: int
+
+
+@final
+class Pending:
+    """The places of the frames of one connection."""
+
+    def __init__(self, secrets: Collection[str] = ()) -> None:
+        self._secrets = secrets
+        self._items = Items()
+        self._responses = Responses()
+        self._asked: dict[str, list[Place]] = {kind: [] for kind in _ONE_AT_A_TIME}
+        self._wire: dict[str, list[Place]] = {kind: [] for kind in _ONE_AT_A_TIME}
+        self._settled = RecentIds(_SETTLED)
+        self._presumed: dict[str, list[_Presumed]] = {kind: [] for kind in _ONE_AT_A_TIME}
+        self._told = 0
+
+    @property
+    def outstanding(self) -> bool:
+        """Whether a request of ours, or a response, is without its end."""
+        return (
+            self._responses.are_running
+            or bool(self._wire[_CREATE])
+            or any(place.awaited for places in self._wire.values() for place in places)
+        )
+
+    @property
+    def uncertain(self) -> tuple[tuple[str, str], ...]:
+        """The `(event_id, type)` of the awaited requests that were sent and not answered."""
+        places = [place for kind in self._wire.values() for place in kind if place.awaited]
+        places.sort(key=lambda place: place.sent)
+        return tuple((place.outgoing.event_id, place.outgoing.type) for place in places)
+
+    def ask(self, outgoing: Outgoing, wake: Callable[[], None]) -> Place:
+        """Register a request. It may be handed to the writer once `Place.may_go` is true.
+
+        `wake` is called when that turns true later, and when `Place.result` is set.
+
+        Raises:
+            ValueError: if the server never acknowledges frames of this type.
+        """
+        kind = outgoing.type
+        if kind not in _ONE_AT_A_TIME:
+            raise ValueError(f"the server does not acknowledge {kind!r}: use send()")
+        place = Place(outgoing, wake)
+        self._asked[kind].append(place)
+        first = not self._wire[kind] and self._asked[kind][0] is place
+        place.may_go = first or not _ONE_AT_A_TIME[kind]
+        return place
+
+    def sending(self, frame: Place | Outgoing) -> None:
+        """The writer has taken the frame: it is on the wire, and takes its place there."""
+        if isinstance(frame, Place):
+            place = frame
+            if place.result is not None:
+                return
+            self._forget_asked(place)
+        elif frame.type in _ONE_AT_A_TIME:
+            place = Place(frame)
+        else:
+            return
+        self._told += 1
+        place.sent = self._told
+        kind = place.outgoing.type
+        if kind == _CANCEL and place.target is None:
+            place.target = self._responses.active
+        self._wire[kind].append(place)
+        if len(self._wire[kind]) > _UNANSWERED:
+            self._forget_oldest(kind)
+
+    def abandon(self, place: Place) -> None:
+        """The caller has gone. A request that was not sent is forgotten, and the next may go.
+
+        One that was sent keeps its place until its answer is in, and swallows it.
+        """
+        if place.result is not None:
+            return
+        place.awaited = False
+        place.abandoned = True
+        if not place.sent:
+            self._forget_asked(place)
+            self._next_turn(place.outgoing.type)
+
+    def receive(self, event: ServerEvent) -> Verdict:
+        """Take note of a server event. To be told every event, in the order of the wire."""
+        kind: str = event.type
+        if kind == "<invalid>":
+            kind = text_at(event, "type") or ""
+        if kind not in _TELLING:
+            return Verdict.DELIVER
+        self._told += 1
+        if kind == "error":
+            return self._refuse(event)
+        self._note(kind, event)
+        return Verdict.DELIVER
+
+    def fail(self, make_error: Callable[[], BaseException]) -> None:
+        """The connection is over: every waiter gets an error of its own, and the table is empty."""
+        waiting = [
+            place
+            for table in (self._wire, self._asked)
+            for places in table.values()
+            for place in places
+            if place.awaited
+        ]
+        # All the errors are made first: they may tell what is uncertain, which is read here.
+        for place in waiting:
+            place.result = Failure(make_error())
+        for table in (self._wire, self._asked):
+            for places in table.values():
+                places.clear()
+        for place in waiting:
+            self._wake(place)
+
+    def _note(self, kind: str, event: ServerEvent) -> None:
+        match kind:
+            case "session.created" | "session.updated":
+                self._responses.learn_session(event)
+                if kind == "session.updated":
+                    self._settle_oldest(_UPDATE, event)
+            case "conversation.item.added" | "conversation.item.created":
+                place = self._items.claim(self._wire[_CREATE_ITEM], event)
+                if place is not None:
+                    self._settle(place, event)
+            case "conversation.item.deleted":
+                self._settle_item(_DELETE, text_at(event, "item_id"), event)
+            case "conversation.item.retrieved":
+                self._settle_item(_RETRIEVE, text_at(event, "item", "id"), event)
+            case "conversation.item.truncated":
+                self._settle_item(_TRUNCATE, text_at(event, "item_id"), event)
+            case "input_audio_buffer.committed":
+                self._note_commit(event)
+            case "input_audio_buffer.cleared":
+                self._settle_oldest(_CLEAR, event)
+            case "output_audio_buffer.cleared":
+                self._settle_oldest(_CLEAR_OUTPUT, event)
+            case "response.created":
+                place = self._responses.claim(self._wire[_CREATE], event)
+                if place is not None:
+                    self._settle(place, event)
+            case "response.done":
+                self._note_done(event)
+            case "response.output_item.added":
+                self._items.announce(text_at(event, "item", "id"))
+            case _:
+                self._items.detect(text_at(event, "item_id"))
+
+    def _note_commit(self, event: ServerEvent) -> None:
+        item_id = text_at(event, "item_id")
+        if self._items.is_detected(item_id):
+            self._responses.expect_from_detection()
+            return
+        self._items.announce(item_id)
+        self._settle_oldest(_COMMIT, event)
+
+    def _note_done(self, event: ServerEvent) -> None:
+        finished = self._responses.finish(event)
+        if finished.answered is not None:
+            place, created = finished.answered
+            if place in self._wire[_CREATE]:
+                self._settle(place, created)
+        for place in tuple(self._wire[_CANCEL]):
+            if place.target is None:
+                if finished.in_conversation:
+                    self._settle(place, event)
+            elif place.target == finished.response_id:
+                self._settle(place, event)
+
+    def _settle_item(self, kind: str, item_id: str | None, event: ServerEvent) -> None:
+        for place in self._wire[kind]:
+            if item_id is None or place.outgoing.item_id == item_id:
+                self._settle(place, event)
+                return
+
+    def _settle_oldest(self, kind: str, event: ServerEvent) -> None:
+        """Settle by order.
+
+        A frame that nobody waits for is only presumed to be the one that is acknowledged: its
+        error may still be on its way, and then the acknowledgement was for the one behind it.
+        """
+        if not self._wire[kind]:
+            return
+        place = self._wire[kind][0]
+        presumed = self._presumed[kind]
+        if place.awaited:
+            presumed.clear()
+        else:
+            presumed.append(_Presumed(place, event, self._told))
+            del presumed[:-_PRESUMED]
+        self._settle(place, event)
+
+    def _settle(self, place: Place, event: ServerEvent) -> None:
+        self._leave(place)
+        if place.awaited:
+            place.result = Value(event)
+            self._wake(place)
+
+    def _leave(self, place: Place) -> None:
+        """Take a place out of the table, and let the next of its kind go."""
+        kind = place.outgoing.type
+        self._wire[kind].remove(place)
+        if place.awaited or place.abandoned:
+            self._settled.add(place.outgoing.event_id)
+        self._next_turn(kind)
+
+    def _next_turn(self, kind: str) -> None:
+        asked = self._asked[kind]
+        if _ONE_AT_A_TIME[kind] and asked and not self._wire[kind] and not asked[0].may_go:
+            asked[0].may_go = True
+            self._wake(asked[0])
+
+    def _forget_asked(self, place: Place) -> None:
+        asked = self._asked[place.outgoing.type]
+        if place in asked:
+            asked.remove(place)
+
+    def _forget_oldest(self, kind: str) -> None:
+        for place in self._wire[kind]:
+            if not place.awaited:
+                self._leave(place)
+                return
+
+    @staticmethod
+    def _wake(place: Place) -> None:
+        if place.wake is not None:
+            place.wake()
+
+    def _refuse(self, event: ServerEvent) -> Verdict:
+        """Find whom an error names, and settle it."""
+        event_id = text_at(event, "error", "event_id")
+        if event_id is None:
+            return Verdict.DELIVER
+        place = self._place_on_wire(event_id)
+        if place is not None:
+            self._leave(place)
+        else:
+            place = self._take_back(event_id)
+        if place is None:
+            late = event_id in self._settled
+            return Verdict.YOURS if not late and _is_yours(event) else Verdict.DELIVER
+        if place.awaited:
+            place.result = Failure(self._error(event))
+            self._wake(place)
+            return Verdict.RAISED
+        if place.abandoned:
+            return Verdict.SWALLOWED
+        return Verdict.YOURS if _is_yours(event) else Verdict.DELIVER
+
+    def _place_on_wire(self, event_id: str) -> Place | None:
+        for places in self._wire.values():
+            for place in places:
+                if place.outgoing.event_id == event_id:
+                    return place
+        return None
+
+    def _take_back(self, event_id: str) -> Place | None:
+        """Undo a presumption: each acknowledgement since then was for the next frame in line."""
+        for kind, presumed in self._presumed.items():
+            for index, (place, event, told) in enumerate(presumed):
+                if place.outgoing.event_id == event_id:
+                    self._pass_on(kind, index, event, told)
+                    return place
+        return None
+
+    def _pass_on(self, kind: str, index: int, event: ServerEvent, told: int) -> None:
+        presumed = self._presumed[kind]
+        del presumed[index]
+        for later in range(index, len(presumed)):
+            heir, its_event, its_told = presumed[later]
+            if heir.sent > told:
+                return
+            presumed[later] = _Presumed(heir, event, told)
+            event, told = its_event, its_told
+        # It can only be the answer to what was on the wire when it came.
+        if self._wire[kind] and self._wire[kind][0].sent < told:
+            self._settle_oldest(kind, event)
+
+    def _error(self, event: ServerEvent) -> ServerError:
+        if event.type == "error":
+            return server_error_from_event(event, self._secrets)
+        return ServerError(
+            type=text_at(event, "error", "type"),
+            code=text_at(event, "error", "code"),
+            message=text_at(event, "error", "message") or "",
+            param=text_at(event, "error", "param"),
+            event_id=text_at(event, "error", "event_id"),
+            secrets=self._secrets,
+        )
+
+
+def _is_yours(event: ServerEvent) -> bool:
+    """Whether an error that names a plain frame tells of a mistake, not of bad luck."""
+    return (
+        event.type == "error"
+        and event.error.type == "invalid_request_error"
+        and event.error.code not in _BLAMELESS
+        and _TOO_LATE not in (event.error.message or "")
+    )

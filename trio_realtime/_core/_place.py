@@ -1,0 +1,51 @@
+"""One frame that the server may answer, from being asked for to being settled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, final
+
+if TYPE_CHECKING:
+    import outcome
+
+    from trio_realtime._core._outgoing import Outgoing
+    from trio_realtime.events import ServerEvent
+
+
+@final
+class Place:
+    """The place that one frame has in the order of answers. Made by `Pending`."""
+
+    __slots__ = ("abandoned", "awaited", "may_go", "outgoing", "result", "sent", "target", "wake")
+
+    outgoing: Outgoing
+    """The frame."""
+
+    awaited: bool
+    """Whether a caller waits for the answer; False for plain frames and for abandoned requests."""
+
+    abandoned: bool
+    """Whether this was a request whose caller has gone: its answer is swallowed."""
+
+    may_go: bool
+    """Whether its turn has come and it may be handed to the writer."""
+
+    result: outcome.Value[ServerEvent] | outcome.Error | None
+    """The answer, once it is in: the acknowledgement, the server's error, or the loss."""
+
+    sent: int
+    """When the writer took it, as a count of what the table was told; 0 until then."""
+
+    target: str | None
+    """The response that a `response.cancel` ends, as far as known when it was sent."""
+
+    def __init__(self, outgoing: Outgoing, wake: Callable[[], None] | None = None) -> None:
+        self.outgoing = outgoing
+        self.wake: Callable[[], None] | None = wake
+        """Called when `may_go` turns true, and when `result` is set."""
+        self.awaited = wake is not None
+        self.abandoned = False
+        self.may_go = False
+        self.result = None
+        self.sent = 0
+        self.target = outgoing.response_id

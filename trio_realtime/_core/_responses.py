@@ -1,0 +1,133 @@
+"""Which responses run, and whose they are.
+
+This module attributes `response.created` to the create that asked for it. It does not know who
+waits for the answer. What speaks for and against a create, strongest first:
+
+* metadata that the response shows and the create carried: it is the one. (No recording shows
+  whether the server echoes metadata, so its absence speaks only once it has been echoed.)
+* `conversation_id: null`: only a create with `conversation="none"` can be meant. The reverse cannot
+  be relied on: whether out-of-band responses always show null is not known.
+* a commit by voice detection came before, with `create_response` on: the server's own response is
+  due, and the next one in the conversation is that.
+* else the oldest create.
+
+**A create that the evidence speaks against, but does not rule out, is answered when that response
+is done** without anything better having come. The server answers every create within a round trip,
+by `response.created` or by an error that names it, so a create still without an answer at the end
+of a whole response was the cause of it; and no caller hangs on a server whose habits we misread.
+Example: our create reaches the server just before its voice detection commits. Then one response
+comes, after the `committed`, and it is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple, final
+
+from trio_realtime._core._outgoing import states, text_at, value_at
+
+if TYPE_CHECKING:
+    from trio_realtime._core._place import Place
+    from trio_realtime.events import ServerEvent
+
+# More responses than this never run at once; a server that never ends them must not cost memory.
+_RUNNING: Final = 256
+
+
+@final
+class Finished(NamedTuple):
+    """A response that is over."""
+
+    response_id: str | None
+    in_conversation: bool
+    answered: tuple[Place, ServerEvent] | None
+    """A create that this response answers after all, and the `response.created` that did it."""
+
+
+class _Running(NamedTuple):
+    in_conversation: bool
+    doubtful: tuple[Place, ServerEvent] | None
+
+
+@final
+class Responses:
+    """The responses that run on one connection."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, _Running] = {}
+        self._vad_creates = True
+        self._owed = False
+        self._echoes = False
+
+    @property
+    def are_running(self) -> bool:
+        """Whether a response was created and is not done."""
+        return bool(self._running)
+
+    @property
+    def active(self) -> str | None:
+        """The newest response of the conversation that is not done."""
+        for response_id, running in reversed(self._running.items()):
+            if running.in_conversation:
+                return response_id
+        return None
+
+    def learn_session(self, event: ServerEvent) -> None:
+        """Note whether voice detection creates responses: it does unless told not to."""
+        detection = value_at(event, "session", "audio", "input", "turn_detection")
+        self._vad_creates = value_at(detection, "create_response") is not False
+
+    def expect_from_detection(self) -> None:
+        """Voice detection committed a turn: the server's response to it is due."""
+        self._owed = self._vad_creates
+
+    def claim(self, creates: Sequence[Place], event: ServerEvent) -> Place | None:
+        """Note that a response runs; find the create that it certainly answers."""
+        response = value_at(event, "response")
+        outside = (
+            states(response, "conversation_id") and value_at(response, "conversation_id") is None
+        )
+        place, certain = self._attribute(creates, value_at(response, "metadata"), outside)
+        ours_outside = certain and place is not None and place.outgoing.conversation == "none"
+        response_id = text_at(response, "id")
+        if response_id is not None:
+            doubtful = None if place is None or certain else (place, event)
+            self._running[response_id] = _Running(not outside and not ours_outside, doubtful)
+            if len(self._running) > _RUNNING:
+                del self._running[next(iter(self._running))]
+        return place if certain else None
+
+    def finish(self, event: ServerEvent) -> Finished:
+        """Note that a response is over. One that does not say which, is the only one there is."""
+        response_id = text_at(event, "response", "id")
+        if response_id is None and len(self._running) == 1:
+            (response_id,) = self._running
+        if response_id is None:
+            return Finished(None, in_conversation=False, answered=None)
+        running = self._running.pop(response_id, None)
+        if running is None:
+            return Finished(response_id, in_conversation=True, answered=None)
+        return Finished(response_id, running.in_conversation, running.doubtful)
+
+    def _attribute(
+        self, creates: Sequence[Place], metadata: object, outside: bool
+    ) -> tuple[Place | None, bool]:
+        """Find the create that is answered, and whether that is certain."""
+        if isinstance(metadata, Mapping) and metadata:
+            echoed = [place for place in creates if place.outgoing.metadata == metadata]
+            if echoed:
+                self._echoes = True
+                return echoed[0], True
+            return _first([] if self._echoes else creates), False
+        able = [place for place in creates if not (self._echoes and place.outgoing.metadata)]
+        if outside:
+            out_of_band = [place for place in able if place.outgoing.conversation == "none"]
+            return (out_of_band[0], True) if out_of_band else (_first(able), False)
+        if self._owed:
+            self._owed = False
+            return _first(able), False
+        return _first(able), True
+
+
+def _first(places: Sequence[Place]) -> Place | None:
+    return places[0] if places else None
