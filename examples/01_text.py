@@ -1,4 +1,4 @@
-"""Ask for text and print it as it comes. The new idea: the connection is a block, its events typed."""
+"""Print a text answer as it comes. The new idea: a connection is a block of typed events."""
 
 import trio
 
@@ -16,6 +16,7 @@ async def main() -> None:
                     print(delta, end="", flush=True)
                 case ResponseDone():
                     break
+    print()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""Say a WAV file to the model and write its spoken reply to another. The new idea: audio is `bytes`.
+"""Say a WAV file to the model and write its reply to another. The new idea: audio is `bytes`.
 
 python examples/02_voice_file.py trio_realtime/cli/question.wav reply.wav
 """
 
 import sys
-from pathlib import Path
 
 import trio
 from pydantic import JsonValue
@@ -24,11 +23,11 @@ SESSION: dict[str, JsonValue] = {
 }
 
 
-async def main(question: Path, reply: Path) -> None:
+async def main(question: str, reply: str) -> None:
     spoken = bytearray()
     async with open_realtime("gpt-realtime-2.1", session=SESSION) as conn:
         # Any PCM WAV will do; the server wants 24 kHz mono.
-        await conn.input_audio_buffer.append(pcm_from_wav(question.read_bytes()))
+        await conn.input_audio_buffer.append(pcm_from_wav(await trio.Path(question).read_bytes()))
         # A request: it returns once the server has confirmed, or raises what the server objects to.
         await conn.input_audio_buffer.commit()
         await conn.response.create()
@@ -40,11 +39,11 @@ async def main(question: Path, reply: Path) -> None:
                     print(words, end="", flush=True)
                 case ResponseDone():
                     break
-    reply.write_bytes(wav_from_pcm(spoken))
+    await trio.Path(reply).write_bytes(wav_from_pcm(spoken))
     print(f"\n{len(spoken) / 48_000:.1f} s of speech in {reply}")
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: 02_voice_file.py QUESTION.wav REPLY.wav")
-    trio.run(main, Path(sys.argv[1]), Path(sys.argv[2]))
+    trio.run(main, sys.argv[1], sys.argv[2])

@@ -1,4 +1,4 @@
-"""See where errors surface. The new idea: what leaves the block is a group, so catch with `except*`.
+"""See where errors surface. The new idea: what leaves the block is a group, for `except*`.
 
 A request raises the server's answer itself. With `errors="yield"` all other errors are events.
 """

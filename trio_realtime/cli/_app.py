@@ -5,7 +5,6 @@ This module knows how a command is called and how it ends. What it does is in `_
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +15,7 @@ import typer
 from trio_realtime._version import __version__
 from trio_realtime.cli import _demo, _serve
 from trio_realtime.cli._display import Display
-from trio_realtime.cli._problem import ProblemError, verdict
+from trio_realtime.cli._problem import verdict
 
 app = typer.Typer(
     name="trio-realtime",
