@@ -1,0 +1,229 @@
+"""Text to events, and events to text.
+
+This module knows how to find the class of a frame quickly, and what to deliver when there is none.
+It does not know what any event means, and never raises for what a frame holds.
+
+A table leads from the wire name to the class. A class is built when its first event comes, so a
+program pays for the events it meets. The `type` is peeked at: it is the first or the second key of
+every frame that was recorded. The peek only guesses the class, whose own `type` literal confirms
+it; whatever does not come out right is parsed anew, slowly and with care.
+"""
+
+import importlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, TypeAlias, cast, get_args
+
+from pydantic import JsonValue, ValidationError
+from pydantic_core import from_json
+
+from trio_realtime.events._ga import ClientEvent, ServerEvent
+from trio_realtime.events._unknown import InvalidEvent, UnknownEvent
+from trio_realtime.types._base import WireModel
+from trio_realtime.types._unknown import Problem, Unknown, problems_from_error, wire_type_of
+
+Dialect: TypeAlias = Literal["ga"]
+"""Which set of events a server speaks: in another, the same names may hold other things."""
+
+_DIALECTS: Final[Mapping[str, str]] = {"ga": "trio_realtime.events._ga"}
+
+_Reader: TypeAlias = Callable[[str], WireModel]
+
+_peek: Final = re.compile(
+    r'\s*\{\s*(?:"[^"\\]*"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([^"\\]*)"'
+).match
+
+_escape: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a pair: kept
+    r"|(u[dD][89a-fA-F][0-9a-fA-F]{2})"  # half a pair
+    r"|.)",  # any other escape, a backslash among them: kept
+    re.DOTALL,
+)
+
+
+class _Table:
+    """The classes of one direction of one dialect, by wire name."""
+
+    def __init__(self, union: object) -> None:
+        members = cast("tuple[type[object], ...]", get_args(union))
+        self._classes: dict[str, type[WireModel]] = {
+            cls.model_fields["type"].default: cls for cls in members if issubclass(cls, WireModel)
+        }
+        self.readers: dict[str, _Reader] = {}
+        """Of the classes that are built."""
+
+    def reader(self, wire_type: str) -> _Reader | None:
+        """What reads this type from JSON; None for a type that is not in the table."""
+        reader = self.readers.get(wire_type)
+        cls = self._classes.get(wire_type)
+        if reader is None and cls is not None:
+            cls.model_rebuild()
+            reader = self.readers[wire_type] = cls.__pydantic_validator__.validate_json
+        return reader
+
+
+_server_tables: Final[dict[str, _Table]] = {}
+_client_tables: Final[dict[str, _Table]] = {}
+
+
+def _load(dialect: str) -> None:
+    if dialect not in _DIALECTS:
+        raise ValueError(f"no such dialect: {dialect!r}; there is {', '.join(_DIALECTS)}")
+    module: Mapping[str, object] = vars(importlib.import_module(_DIALECTS[dialect]))
+    _server_tables[dialect] = _Table(module["ServerEvent"])
+    _client_tables[dialect] = _Table(module["ClientEvent"])
+
+
+def decode_server(data: str | bytes, dialect: Dialect = "ga") -> ServerEvent:
+    """Make an event of a frame from the server.
+
+    A type that this release does not know makes an `UnknownEvent`, everything else that is not
+    right an `InvalidEvent`. Nothing in a frame makes this raise.
+    """
+    if dialect not in _server_tables:
+        _load(dialect)
+    return cast("ServerEvent", _decode(data, _server_tables[dialect]))
+
+
+def decode_client(
+    data: str | bytes, dialect: Dialect = "ga"
+) -> ClientEvent | UnknownEvent | InvalidEvent:
+    """Make an event of a frame from a client, for servers and tests.
+
+    As tolerant as `decode_server`: fields that a client could not build are kept.
+    """
+    if dialect not in _client_tables:
+        _load(dialect)
+    return cast("ClientEvent | UnknownEvent | InvalidEvent", _decode(data, _client_tables[dialect]))
+
+
+def _decode(data: str | bytes, table: _Table) -> WireModel | UnknownEvent | InvalidEvent:
+    if isinstance(data, bytes):
+        try:
+            data = data.decode()
+        except UnicodeDecodeError:
+            text = data.decode(errors="replace")
+            return InvalidEvent(None, None, text, (Problem((), "utf8_invalid"),))
+    peeked = _peek(data)
+    if peeked is not None:
+        reader = table.readers.get(peeked[1])
+        if reader is not None:
+            try:
+                return reader(data)
+            except ValueError:
+                pass
+    return _decode_with_care(data, table)
+
+
+def _decode_with_care(text: str, table: _Table) -> WireModel | UnknownEvent | InvalidEvent:
+    try:
+        data: JsonValue = from_json(text)
+    except ValueError:
+        mended = _mended(text)
+        try:
+            data = from_json(mended)
+        except ValueError:
+            return InvalidEvent(None, None, text, (Problem((), "json_invalid"),))
+        text = mended
+    if not isinstance(data, dict):
+        return InvalidEvent(None, None, data, (Problem((), "dict_type"),))
+    given_id = data.get("event_id")
+    event_id = given_id if isinstance(given_id, str) else None
+    wire_type = wire_type_of(data)
+    if wire_type is None:
+        kind = "string_type" if "type" in data else "missing"
+        return InvalidEvent(None, event_id, data, (Problem(("type",), kind),))
+    reader = table.reader(wire_type)
+    if reader is None:
+        return UnknownEvent(wire_type, event_id, data)
+    try:
+        return reader(text)
+    except ValidationError as error:
+        return InvalidEvent(wire_type, event_id, data, problems_from_error(error))
+
+
+def _mended(text: str) -> str:
+    """The text without a byte order mark and without halves of surrogate pairs.
+
+    A server that cuts deltas by UTF-16 units cuts an emoji in two; no Unicode string can hold the
+    halves, so each becomes U+FFFD.
+    """
+    whole = (
+        text.lstrip("\ufeff").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    )
+    return _escape.sub(lambda found: r"\ufffd" if found[1] else found[0], whole)
+
+
+def encode(
+    event: ClientEvent | ServerEvent | Mapping[str, JsonValue],
+    *,
+    extra_fields: Mapping[str, JsonValue] | None = None,
+) -> str:
+    """Make compact JSON of an event.
+
+    Fields that were never set are left out; None that was set is written as null. What was received
+    is written back as it came. A mapping goes out as it is.
+
+    Args:
+        event: The event, or a mapping in the shape of the wire.
+        extra_fields: Merged into the frame last, object by object, for what the models do not have.
+
+    Raises:
+        TypeError: if a mapping holds what JSON cannot, such as bytes.
+        ValueError: if a mapping holds a number that JSON cannot, such as NaN.
+    """
+    if isinstance(event, WireModel):
+        if not extra_fields:
+            return event.__pydantic_serializer__.to_json(event, exclude_unset=True).decode()
+        data: JsonValue = event.__pydantic_serializer__.to_python(
+            event, mode="json", exclude_unset=True
+        )
+    elif isinstance(event, UnknownEvent | InvalidEvent):
+        data = event.data
+        if isinstance(event, InvalidEvent) and event.problems[:1] in _NOT_JSON:
+            return str(data)
+    else:
+        data = dict(event)
+    if extra_fields:
+        data = _merged(data, extra_fields)
+    # What was received may hold NaN, which some servers take for JSON; nobody should send it anew.
+    received = isinstance(event, UnknownEvent | InvalidEvent)
+    return json.dumps(
+        data, ensure_ascii=False, separators=(",", ":"), allow_nan=received, default=_json_from
+    )
+
+
+_NOT_JSON: Final = ((Problem((), "json_invalid"),), (Problem((), "utf8_invalid"),))
+
+
+def _merged(data: JsonValue, extra: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    merged = dict(data) if isinstance(data, dict) else {}
+    for name, value in extra.items():
+        if isinstance(value, Mapping):
+            merged[name] = _merged(merged.get(name), value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _json_from(value: object) -> object:
+    if isinstance(value, WireModel):
+        return value.__pydantic_serializer__.to_python(value, mode="json", exclude_unset=True)
+    if isinstance(value, Unknown):
+        return value.data
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, object]", value))
+    hint = (
+        "; audio is base64 text here" if isinstance(value, bytes | bytearray | memoryview) else ""
+    )
+    raise TypeError(f"{type(value).__name__} is not JSON{hint}")
+
+
+def prepare(*classes: type[WireModel]) -> None:
+    """Build classes now, so that their first event need not wait for it.
+
+    Building one takes a few milliseconds; it happens by itself when the first event comes.
+    """
+    for cls in classes:
+        cls.model_rebuild()

@@ -1,0 +1,144 @@
+"""The arms that unions have for what this release does not know, or cannot read.
+
+This module knows how such an arm is filled. It does not know the unions.
+"""
+
+import dataclasses
+import types
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final, Literal, Union, cast, final, get_args, get_origin
+
+from pydantic import (
+    BaseModel,
+    GetCoreSchemaHandler,
+    JsonValue,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import CoreSchema, core_schema, to_json
+
+
+@final
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """Why something does not validate: where, and what kind of mistake. Never the value itself."""
+
+    location: tuple[str | int, ...]
+    """The way to the field, from the outside in."""
+
+    kind: str
+    """pydantic's name of the mistake, such as `missing` or `int_parsing`."""
+
+    def __str__(self) -> str:
+        return f"{'.'.join(map(str, self.location)) or 'the whole'}: {self.kind}"
+
+
+def problems_from_error(error: ValidationError) -> tuple[Problem, ...]:
+    """The problems that a validation error reports, without what was validated."""
+    return tuple(
+        Problem(line["loc"], line["type"])
+        for line in error.errors(include_url=False, include_context=False, include_input=False)
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Unknown:
+    """Something that this release does not know, or that does not validate; its data is kept.
+
+    `type` is a tag that no server sends, so that `if thing.type == ...` tells it apart from the
+    known ones; what the server sent is in `wire_type`.
+    """
+
+    wire_type: str | None
+    """The `type` on the wire, if there was one."""
+
+    data: JsonValue = dataclasses.field(repr=False)
+    """What was on the wire. It is written back as it came."""
+
+    problems: tuple[Problem, ...] = ()
+    """Empty for an unknown type; for a known one, why it does not validate."""
+
+    type: Literal["<unknown>"] = dataclasses.field(default="<unknown>", init=False, repr=False)
+
+
+def wire_type_of(data: object) -> str | None:
+    """The `type` of a JSON object; None for anything else."""
+    if isinstance(data, Mapping):
+        wire_type = cast("Mapping[str, object]", data).get("type")
+        if isinstance(wire_type, str):
+            return wire_type
+    return None
+
+
+class _Open:
+    """Marks a union whose last member, a subclass of `Unknown`, takes what the others do not.
+
+    The known members are tried first, in Rust, so the last one costs nothing until it is needed.
+    Read from JSON it takes anything, so that one odd item never costs a whole event. In Python it
+    takes itself, and mappings of an unknown type: a known type that is wrong is an error where it
+    is made.
+    """
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        *known, last = get_args(source)
+        arm = _Arm(last, Union[tuple(known)])  # noqa: UP007 - members known at run time only
+        return core_schema.union_schema(
+            [*map(handler.generate_schema, known), arm.schema()],
+            mode="left_to_right",
+        )
+
+
+OPEN: Final = _Open()
+
+
+class _Arm:
+    def __init__(self, arm: type[Unknown], known: object) -> None:
+        self._arm = arm
+        self._known = known
+        self._adapter: TypeAdapter[object] | None = None
+        self._tags = frozenset(_tags_of(known))
+
+    def schema(self) -> CoreSchema:
+        return core_schema.with_info_plain_validator_function(
+            self._read,
+            serialization=core_schema.plain_serializer_function_ser_schema(_data_of),
+        )
+
+    def _read(self, data: JsonValue, info: ValidationInfo) -> Unknown:
+        if isinstance(data, self._arm):
+            return data
+        wire_type = wire_type_of(data)
+        if isinstance(data, Mapping) and wire_type not in self._tags:
+            return self._arm(wire_type, data)
+        if self._adapter is None:
+            self._adapter = TypeAdapter(self._known)
+        problems: tuple[Problem, ...] = ()
+        try:
+            # Only to learn why: the known members have just refused it.
+            if info.mode == "json":
+                self._adapter.validate_json(to_json(data))
+            else:
+                self._adapter.validate_python(data)
+        except ValidationError as error:
+            if info.mode != "json":
+                raise
+            problems = problems_from_error(error)
+        return self._arm(wire_type, data, problems)
+
+
+def _data_of(unknown: Unknown) -> JsonValue:
+    return unknown.data
+
+
+def _tags_of(known: object) -> Iterator[str]:
+    """The `type` literals of every model in a union, however deep."""
+    if isinstance(known, type) and issubclass(known, BaseModel):
+        field = known.model_fields.get("type")
+        if field is not None and isinstance(field.default, str):
+            yield field.default
+    elif get_origin(known) in (Union, types.UnionType, Annotated):
+        for member in get_args(known):
+            yield from _tags_of(member)
