@@ -1,0 +1,183 @@
+"""The item graph of one session: order, look-up, removal, and what was said in each item.
+
+Items are kept as they go over the wire, without audio; the audio of user items is kept beside
+them, up to a limit, and that of the model's is made again when asked for. This module does not
+know which events announce a change.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from trio_realtime._core.simulator._errors import RefusedError, no_such_item
+from trio_realtime._core.simulator._json import Object, objects_of, text_of
+
+ITEMS_MAX: Final = 4096
+"""Items kept; older ones are forgotten, as the real server's truncation would."""
+
+AUDIO_MAX: Final = 16 * 2**20
+"""Bytes of user audio kept; the oldest is forgotten first. 5.8 minutes of PCM."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One item, and what the wire does not show of it."""
+
+    item: Object
+    """The item as it goes over the wire, without audio."""
+
+    audio: bytes = b""
+    """The user's audio, in the session's input format; empty once forgotten."""
+
+    speech_ms: float | None = None
+    """How long the user spoke in it, or None where nothing was spoken."""
+
+    words: int = 0
+    """How many words the model has spoken in it: their audio is made again when asked for."""
+
+    speed: float = 1.0
+    """How fast the model spoke them."""
+
+    audio_ms: int | None = None
+    """How much audio the model has generated for it, or None where it does not speak."""
+
+    format: str = "audio/pcm"
+    """The format of its audio."""
+
+    @property
+    def id(self) -> str:
+        """The item's id."""
+        return text_of(self.item.get("id"))
+
+    @property
+    def type(self) -> str:
+        """The item's type, such as `message`."""
+        return text_of(self.item.get("type"))
+
+    @property
+    def role(self) -> str:
+        """Who speaks in a message; empty for other items."""
+        return text_of(self.item.get("role"))
+
+    @property
+    def text(self) -> str:
+        """All text and transcripts in its content, joined by spaces."""
+        parts = objects_of(self.item.get("content"))
+        written = (text_of(part.get("text")) or text_of(part.get("transcript")) for part in parts)
+        return " ".join(each for each in written if each)
+
+
+class Conversation:
+    """The default conversation of a session."""
+
+    def __init__(self, id: str) -> None:  # noqa: A002 - the wire's name
+        self.id: str = id
+        self._entries: list[Entry] = []
+        self._by_id: dict[str, Entry] = {}
+        self._audio_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._by_id
+
+    @property
+    def items(self) -> list[Object]:
+        """The items in the server's order, as copies."""
+        return [copy.deepcopy(entry.item) for entry in self._entries]
+
+    @property
+    def last_id(self) -> str | None:
+        """The newest item's id."""
+        return self._entries[-1].id if self._entries else None
+
+    @property
+    def has_assistant_audio(self) -> bool:
+        """Whether the model has spoken: its voice can no longer be changed."""
+        return any(entry.audio_ms for entry in self._entries)
+
+    def add(self, entry: Entry, previous_item_id: str | None = None) -> str | None:
+        """Put an item after another (None: at the end; `"root"`: at the beginning).
+
+        Returns the id of the item before it.
+
+        Raises:
+            RefusedError: if there is no such other item, or there is one with this id.
+        """
+        if entry.id in self._by_id:
+            raise RefusedError(
+                "invalid_value",
+                f"Error adding item: an item with id '{entry.id}' already exists.",
+                param="item.id",
+            )
+        if previous_item_id is None:
+            place = len(self._entries)
+        elif previous_item_id == "root":
+            place = 0
+        elif previous_item_id in self._by_id:
+            place = self._place(previous_item_id) + 1
+        else:
+            raise RefusedError(
+                "invalid_value",
+                "Error adding item: the previous item with id "
+                f"'{previous_item_id}' does not exist.",
+                param="previous_item_id",
+            )
+        self._entries.insert(place, entry)
+        self._by_id[entry.id] = entry
+        self._audio_bytes += len(entry.audio)
+        before = self._entries[place - 1].id if place else None
+        self._forget()
+        return before
+
+    def find(self, item_id: str, verb: str) -> Entry:
+        """Look an item up that a client wants to `verb` (delete, retrieve or truncate).
+
+        Raises:
+            RefusedError: if there is none.
+        """
+        try:
+            return self._by_id[item_id]
+        except KeyError:
+            raise no_such_item(verb, item_id) from None
+
+    def remove(self, item_id: str) -> None:
+        """Delete an item.
+
+        Raises:
+            RefusedError: if there is none.
+        """
+        entry = self.find(item_id, "delete")
+        self._drop(entry)
+
+    def previous_of(self, item_id: str) -> str | None:
+        """The id of the item before this one; None if it is the first, or is not here."""
+        place = self._place(item_id) if item_id in self._by_id else 0
+        return self._entries[place - 1].id if place else None
+
+    def _place(self, item_id: str) -> int:
+        # From the end: what is asked for is nearly always new.
+        entries = self._entries
+        return next(n for n in range(len(entries) - 1, -1, -1) if entries[n].id == item_id)
+
+    def _drop(self, entry: Entry) -> None:
+        del self._entries[self._place(entry.id)]
+        del self._by_id[entry.id]
+        self._audio_bytes -= len(entry.audio)
+
+    def _forget(self) -> None:
+        while len(self._entries) > ITEMS_MAX:
+            self._drop(self._entries[0])
+        if self._audio_bytes > AUDIO_MAX:
+            for entry in self._entries[:-1]:
+                self._audio_bytes -= len(entry.audio)
+                entry.audio = b""
+                if self._audio_bytes <= AUDIO_MAX:
+                    break

@@ -1,0 +1,107 @@
+"""The client events as they arrive: which there are, and which parameters each takes.
+
+This module does not know what an event does, only whether it is well formed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final, final
+
+from pydantic import JsonValue
+
+from trio_realtime._core.simulator._errors import (
+    EVENT_ID_MAX,
+    RefusedError,
+    invalid_type,
+    invalid_value,
+    missing_parameter,
+    string_too_long,
+    unknown_parameter,
+)
+from trio_realtime._core.simulator._json import kind_of, text_of
+
+_STRING: Final = "a string"
+_INTEGER: Final = "an integer"
+_OBJECT: Final = "an object"
+
+# Parameters by event type; a name with a question mark may be left out, or null.
+_PARAMETERS: Final[Mapping[str, Mapping[str, str]]] = {
+    "session.update": {"session": _OBJECT},
+    "input_audio_buffer.append": {"audio": _STRING},
+    "input_audio_buffer.commit": {},
+    "input_audio_buffer.clear": {},
+    "conversation.item.create": {"item": _OBJECT, "previous_item_id?": _STRING},
+    "conversation.item.retrieve": {"item_id": _STRING},
+    "conversation.item.truncate": {
+        "item_id": _STRING,
+        "content_index": _INTEGER,
+        "audio_end_ms": _INTEGER,
+    },
+    "conversation.item.delete": {"item_id": _STRING},
+    "response.create": {"response?": _OBJECT},
+    "response.cancel": {"response_id?": _STRING},
+    "output_audio_buffer.clear": {},
+}
+
+CLIENT_EVENTS: Final = tuple(_PARAMETERS)
+"""The types of all client events."""
+
+
+@final
+class ClientFrame(dict[str, JsonValue]):
+    """A client event as it was received: a JSON object.
+
+    What was left out is absent and what was null is None; audio is the base64 text that was sent.
+    """
+
+    @property
+    def type(self) -> str:
+        """The event's type; empty where it has none."""
+        return text_of(self.get("type"))
+
+    @property
+    def event_id(self) -> str | None:
+        """The id the client gave the event, if it gave one."""
+        return text_of(self.get("event_id")) or None
+
+
+def frame_from_data(data: str | bytes) -> ClientFrame:
+    """Read a message as JSON; binary ones as UTF-8.
+
+    Raises:
+        RefusedError: if it is not a JSON object.
+    """
+    try:
+        value: JsonValue = json.loads(data)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise RefusedError("invalid_event", "The event could not be read: it is no JSON object.")
+    return ClientFrame(value)
+
+
+def check_frame(frame: ClientFrame) -> None:
+    """Check an event's type and parameters.
+
+    Raises:
+        RefusedError: if it is unknown, or lacks one, or one is unknown or of the wrong type.
+    """
+    if "type" not in frame:
+        raise RefusedError("invalid_event", "The 'type' field is missing.")
+    if frame.type not in _PARAMETERS:
+        raise invalid_value("type", frame["type"], CLIENT_EVENTS)
+    event_id = frame.get("event_id")
+    if isinstance(event_id, str) and len(event_id) > EVENT_ID_MAX:
+        raise string_too_long("event_id", len(event_id), EVENT_ID_MAX)
+    parameters = {"type": _STRING, "event_id?": _STRING, **_PARAMETERS[frame.type]}
+    for name in frame:
+        if name not in parameters and f"{name}?" not in parameters:
+            raise unknown_parameter(name)
+    for name, kind in parameters.items():
+        value = frame.get(name.rstrip("?"))
+        if value is None and not name.endswith("?"):
+            raise missing_parameter(name)
+        if value is not None and kind_of(value) != kind:
+            raise invalid_type(name.rstrip("?"), kind, kind_of(value))

@@ -1,0 +1,102 @@
+"""What a client asked for with its WebSocket upgrade.
+
+This module does not know how HTTP travels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, final
+from urllib.parse import parse_qsl
+
+from trio_realtime._core.simulator._errors import (
+    RefusedError,
+    bad_key,
+    beta_switched_off,
+    no_model,
+)
+
+_KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."
+
+CLOSE_AUTHENTICATION: Final = 3000
+CLOSE_BAD_REQUEST: Final = 4000
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ClientHandshake:
+    """The upgrade request of one session."""
+
+    path: str
+    """Where to, without the query."""
+
+    query_string: str = ""
+    """What follows the `?`, as it was sent."""
+
+    headers: tuple[tuple[str, str], ...] = ()
+    """The request's headers in order. They hold the client's key."""
+
+    subprotocols: tuple[str, ...] = ()
+    """The subprotocols that the client offered. They may hold its key."""
+
+    def __repr__(self) -> str:
+        return f"ClientHandshake(path={self.path!r}, query={self.query!r})"
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query's parameters; of several with one name the last."""
+        return dict(parse_qsl(self.query_string, keep_blank_values=True))
+
+    def header(self, name: str) -> str | None:
+        """The value of a header, by its name in any case; None where it is absent."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+    @property
+    def api_key(self) -> str | None:
+        """The key or token that the client showed, in whichever way."""
+        scheme, _, token = (self.header("authorization") or "").partition(" ")
+        if scheme.lower() == "bearer" and token:
+            return token.strip()
+        offered = (
+            each.removeprefix(_KEY_SUBPROTOCOL)
+            for each in self.subprotocols
+            if each.startswith(_KEY_SUBPROTOCOL)
+        )
+        return self.header("api-key") or next(offered, None)
+
+    @property
+    def is_realtime(self) -> bool:
+        """Whether the path is that of the Realtime API, under whatever prefix."""
+        return self.path.rstrip("/").endswith("/realtime")
+
+    @property
+    def is_sideband(self) -> bool:
+        """Whether the client attaches to a call, whose session was created elsewhere."""
+        return bool(self.query.get("call_id"))
+
+    @property
+    def kind(self) -> str:
+        """The type of session: `realtime` or `transcription`."""
+        return "transcription" if self.query.get("intent") == "transcription" else "realtime"
+
+    @property
+    def model(self) -> str:
+        """The model asked for; empty where none was."""
+        query = self.query
+        return query.get("model") or query.get("deployment") or ""
+
+    @property
+    def subprotocol(self) -> str | None:
+        """The subprotocol the server chooses: never one that holds a key."""
+        return "realtime" if "realtime" in self.subprotocols else None
+
+    def refusal(self, api_key: str | None) -> tuple[RefusedError, int] | None:
+        """Why the session is refused after the upgrade, and the close code; None if it is not."""
+        if api_key is not None and self.api_key != api_key:
+            return bad_key(self.api_key), CLOSE_AUTHENTICATION
+        if self.header("openai-beta") == "realtime=v1":
+            return beta_switched_off(), CLOSE_BAD_REQUEST
+        if self.kind == "realtime" and not self.model and not self.is_sideband:
+            return no_model(), CLOSE_BAD_REQUEST
+        return None
