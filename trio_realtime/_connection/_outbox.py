@@ -113,6 +113,12 @@ class Outbox:
         """The entries that nobody has begun to write."""
         return tuple(self._entries)
 
+    @property
+    def unawaited(self) -> tuple[Frame, ...]:
+        """The frames here for which no caller waits, written in part or not at all."""
+        entries = [*self._entries] if self.current is None else [self.current, *self._entries]
+        return tuple(name for entry in entries if not entry.is_awaited for name in entry.names)
+
     def fail(self, make_error: Callable[[], ConnectionClosedError]) -> None:
         """Give every entry its own error, the current one included."""
         entries = [*self._entries] if self.current is None else [self.current, *self._entries]

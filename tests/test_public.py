@@ -1,0 +1,62 @@
+"""The public face: what is exported is what exists, once, and documented."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from importlib import resources
+
+import pytest
+
+import trio_realtime
+
+MODULES = (
+    "trio_realtime",
+    "trio_realtime.audio",
+    "trio_realtime.events",
+    "trio_realtime.testing",
+    "trio_realtime.types",
+)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_exports_exactly_what_it_names(name: str) -> None:
+    module = importlib.import_module(name)
+    exported: list[str] = module.__all__
+    assert len(exported) == len(set(exported))
+    for public in exported:
+        assert getattr(module, public) is not None
+    unlisted = {
+        public
+        for public, value in vars(module).items()
+        if not public.startswith("_")
+        and not inspect.ismodule(value)
+        and getattr(value, "__module__", "").startswith("trio_realtime")
+    }
+    assert unlisted <= set(exported)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_what_is_exported_is_documented(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__
+    for public in module.__all__:
+        value = getattr(module, public)
+        if inspect.isclass(value) or inspect.isfunction(value):
+            assert inspect.getdoc(value), public
+
+
+def test_every_public_coroutine_says_what_happens_when_it_is_cancelled() -> None:
+    silent: list[str] = []
+    for cls in (trio_realtime.RealtimeConnection, trio_realtime.EventStream):
+        for name, method in inspect.getmembers(cls, inspect.iscoroutinefunction):
+            if (
+                not name.startswith("_")
+                and "cancelled" not in (inspect.getdoc(method) or "").lower()
+            ):
+                silent.append(f"{cls.__name__}.{name}")
+    assert silent == []
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert resources.files("trio_realtime").joinpath("py.typed").is_file()

@@ -1,0 +1,137 @@
+"""Handing frames to the link, and waiting for what becomes of them.
+
+Each call checks that the link is open, hands something over and waits for its outcome. Neither
+resources nor streams are known here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Literal, final
+
+import trio
+from pydantic import JsonValue
+
+from trio_realtime._connection import _ids
+from trio_realtime._connection._link import Link
+from trio_realtime._connection._outbox import Entry, OutgoingFrame
+from trio_realtime._core._pending import Outgoing, outgoing_from_event
+from trio_realtime.errors import ConnectionClosedError
+from trio_realtime.events import ClientEvent, ServerEvent, encode
+from trio_realtime.types import Session
+
+
+@final
+class Caller:
+    """What the connection and its resources send through. Any number of tasks may call it."""
+
+    def __init__(self, link: Link) -> None:
+        self._link: Link = link
+
+    @property
+    def current_session(self) -> Session | None:
+        """The newest effective session the server reported."""
+        return self._link.session
+
+    def new_id(self, prefix: Literal["event_", "item_"]) -> str:
+        """Choose an id that nobody has used: the prefix and 21 base62 characters."""
+        return _ids.new_id(prefix)
+
+    async def send(self, event: ClientEvent | Mapping[str, JsonValue]) -> str:
+        """Send one event and return its id; see `RealtimeConnection.send`."""
+        frame = _frame_from_event(event)
+        await self._hand_over([frame])
+        return frame.event_id
+
+    def send_nowait(self, event: ClientEvent | Mapping[str, JsonValue]) -> str:
+        """Hand over one event and return its id; see `RealtimeConnection.send_nowait`."""
+        frame = _frame_from_event(event)
+        self._link.check_open()
+        if not self._link.outbox.has_room:
+            raise trio.WouldBlock
+        self._link.outbox.add(Entry([frame], is_awaited=False))
+        return frame.event_id
+
+    async def send_raw(self, text: str) -> None:
+        """Send one frame of text as it is; see `RealtimeConnection.send_raw`."""
+        await self._hand_over([OutgoingFrame("", "<raw>", text, None)])
+
+    async def send_text_group(self, frames: Sequence[tuple[str, str, str]]) -> None:
+        """Send frames that are never acknowledged, back to back.
+
+        The short way of `input_audio_buffer.append`, which builds no models. Cancelled before the
+        writer has taken the group, nothing of it was sent; later, all of it still goes out.
+
+        Args:
+            frames: The event id, the type and the text of each.
+        """
+        await self._hand_over([OutgoingFrame(*frame, None) for frame in frames])
+
+    async def request(self, event: ClientEvent | Mapping[str, JsonValue]) -> ServerEvent:
+        """Send one event and wait for its answer; see `RealtimeConnection.request`."""
+        link = self._link
+        wake = trio.lowlevel.ParkingLot()
+        frame = _frame_from_event(event)
+        assert isinstance(frame.subject, Outgoing)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        link.check_open()
+        place = link.pending.ask(frame.subject, wake.unpark_all)
+        entry = Entry([frame._replace(subject=place)], is_awaited=True)
+        link.budget.waiting += 1
+        link.room_changed()
+        try:
+            while not place.may_go and place.result is None:
+                await wake.park()
+            if place.result is None:
+                link.outbox.add(entry)
+            while place.result is None:
+                await wake.park()
+        except trio.Cancelled:
+            link.outbox.withdraw(entry)
+            link.pending.abandon(place)
+            raise
+        finally:
+            link.budget.waiting -= 1
+        try:
+            return place.result.unwrap()
+        except ConnectionClosedError:
+            link.note_told()
+            raise
+
+    async def _hand_over(self, frames: Sequence[OutgoingFrame]) -> None:
+        link = self._link
+        await trio.lowlevel.checkpoint_if_cancelled()
+        link.check_open()
+        entry = Entry(frames, is_awaited=True)
+        link.outbox.add(entry)
+        try:
+            await entry.done.wait()
+        except trio.Cancelled:
+            # Not taken yet: nothing is sent. Taken: the writer finishes it (promise 4).
+            link.outbox.withdraw(entry)
+            raise
+        assert entry.result is not None
+        try:
+            entry.result.unwrap()
+        except ConnectionClosedError:
+            link.note_told()
+            raise
+
+
+def _frame_from_event(event: ClientEvent | Mapping[str, JsonValue]) -> OutgoingFrame:
+    if isinstance(event, Mapping):
+        kind, event_id = event.get("type"), event.get("event_id")
+        if not isinstance(kind, str):
+            # The value of a key, not an argument: no TypeError.
+            raise ValueError("an event needs a `type`, and it is a string")  # noqa: TRY004
+        if not isinstance(event_id, str):
+            event_id = _ids.new_id("event_")
+            event = {**event, "event_id": event_id}
+        text = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return OutgoingFrame(event_id, kind, text, outgoing_from_event(event))
+    event_id = event.event_id
+    if event_id is None:
+        event_id = _ids.new_id("event_")
+        event = event.model_copy(update={"event_id": event_id})
+    return OutgoingFrame(event_id, event.type, encode(event), outgoing_from_event(event))

@@ -1,0 +1,340 @@
+"""The state of one connection, and the laws of losing and of leaving it.
+
+Everything here is synchronous: one task calls at a time, and nothing can happen in between. The
+tasks that wait are in `_plumbing`; the calls that programs make are in `_shell`. The link does not
+know how frames travel, and what they mean it asks of `_core`.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Collection
+from typing import Final, Literal, final
+
+import outcome
+import trio
+
+from trio_realtime._connection._outbox import Outbox
+from trio_realtime._connection._streams import EventStream
+from trio_realtime._core._budget import Budget
+from trio_realtime._core._loss import Loss, kind_of_close
+from trio_realtime._core._pending import Pending, Verdict
+from trio_realtime._options import Options
+from trio_realtime._redaction import redact
+from trio_realtime._transport import Transport, TransportClosed
+from trio_realtime.errors import (
+    CloseInfo,
+    ConnectionClosedError,
+    Frame,
+    server_error_from_event,
+)
+from trio_realtime.events import Error, InvalidEvent, ServerEvent, SessionCreated, SessionUpdated
+from trio_realtime.types import Session
+
+log: Final = logging.getLogger("trio_realtime")
+
+FATAL_CODES: Final = frozenset({"session_expired"})
+"""Codes of `error` events after which the server closes: the close that follows carries them."""
+
+
+@final
+class Link:
+    """One connection, from the first try to the last byte."""
+
+    def __init__(
+        self,
+        *,
+        options: Options,
+        raises_errors: bool,
+        url: str,
+        secrets: Collection[str],
+    ) -> None:
+        self.options: Options = options
+        self.raises_errors: bool = raises_errors
+        self.url: str = url
+        self.secrets: Collection[str] = secrets
+
+        self.scope: trio.CancelScope = trio.CancelScope(shield=True)
+        """The plumbing's scope. Shielded, for the body's `finally` clauses still need the line:
+        only the link itself ends it."""
+        self.transport: Transport | None = None
+        self.session: Session | None = None
+        """The newest effective session."""
+
+        self.budget: Budget = Budget(options.inbox_bytes)
+        self.pending: Pending = Pending(secrets)
+        self.outbox: Outbox = Outbox(options.outbox_bytes)
+        self.stream: EventStream = self._new_stream(options.backlog_bytes, is_tap=False)
+        self.taps: list[EventStream] = []
+        self.room: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
+        self.resumed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
+        self.reader_paused: bool = False
+        self.resumed_at: float = trio.current_time()
+        """When the reader last went on after a pause; the heartbeat starts afresh there."""
+
+        # Opening: plumbing never raises here, it stores facts and wakes the opening task.
+        self.stage: str = "tcp"
+        self.connected: trio.Event = trio.Event()
+        self.connect_error: Exception | None = None
+        self.session_created: trio.Event = trio.Event()
+        self.refusal: Error | None = None
+        self.is_open: bool = False
+        self.opens_at: Literal["connected", "session.created", "session.updated"] = "connected"
+        """What makes the link count as open."""
+        self.opening_scope: trio.CancelScope = trio.CancelScope()
+        """Cancelled by what ends the opening early: a refusal, a loss, a failed connect."""
+
+        # Losing.
+        self.loss: Loss | None = None
+        self.over: trio.Event = trio.Event()
+        """Set when the connection is lost, or closed by us."""
+        self.lost_at: float = math.inf
+        self.was_told: bool = False
+        self.left_unsent: tuple[Frame, ...] = ()
+        """Frames of `send_nowait`, for which nobody waits, that could not be written."""
+        self.touched_at: float = -math.inf
+        self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
+        self._last_fatal_code: str | None = None
+
+        # Leaving.
+        self.leaving: trio.Event = trio.Event()
+        self.waits_for_peer: bool = False
+        self.body_ended_normally: bool = False
+        self.close_code: int = 1000
+        self.close_reason: str = ""
+        self.closed: trio.Event = trio.Event()
+        """Set when no task, socket or file descriptor of ours remains."""
+
+    # ---- What streams ask (StreamOwner) ----
+
+    def touch(self) -> None:
+        """Note that the program has made a call: it has not forgotten us."""
+        if self.loss is not None:
+            self.touched_at = trio.current_time()
+            self.changed.unpark_all()
+
+    def room_changed(self) -> None:
+        """Wake the reader if it waits for room or for a reason to read on."""
+        if self.reader_paused and self.budget.may_read:
+            self.room.unpark_all()
+
+    def end_error(self) -> ConnectionClosedError | None:
+        """Why the events have ended: a new exception, or None for a quiet end."""
+        if self.loss is None or self.loss.quiet:
+            return None
+        return self.tell()
+
+    # ---- Events ----
+
+    def dispatch(self, event: ServerEvent, weight: int) -> None:
+        """Settle who waits, then put the event into every buffer it belongs to; never waits."""
+        verdict = self.pending.receive(event)
+        if isinstance(event, Error):
+            self._note_error(event)
+        elif isinstance(event, SessionCreated | SessionUpdated):
+            self.session = event.session
+            self._note_session()
+        elif isinstance(event, InvalidEvent) and event.wire_type == "session.created":
+            # Opening looks at the type alone: a compatible server's session may not validate.
+            self._note_session()
+        delivery: outcome.Value[ServerEvent] = outcome.Value(event)
+        for tap in self.taps:
+            tap.deliver(delivery, weight)
+        if verdict is Verdict.DELIVER or (verdict is Verdict.YOURS and not self.raises_errors):
+            self.stream.deliver(delivery, weight)
+        elif verdict is Verdict.YOURS:
+            assert isinstance(event, Error)
+            error = server_error_from_event(event, self.secrets)
+            self.stream.deliver(outcome.Error(error), weight)
+
+    def note_connected(self, transport: Transport) -> None:
+        """The upgrade is done."""
+        self.transport = transport
+        self.is_open = self.opens_at == "connected"
+        self.connected.set()
+
+    def _note_session(self) -> None:
+        self.session_created.set()
+        # At once, and not when the opening task runs: what comes next is the program's.
+        self.is_open = self.is_open or self.opens_at == "session.created"
+
+    def _note_error(self, event: Error) -> None:
+        details = event.error
+        # Every one, also one that nobody reads (promise 5).
+        log.warning(
+            "server error %s: %s (caused by %s)",
+            details.code or details.type,
+            redact(details.message or "", self.secrets),
+            details.event_id or "no frame it names",
+        )
+        if details.code in FATAL_CODES:
+            self._last_fatal_code = details.code
+        if not self.is_open and details.event_id is None and self.refusal is None:
+            self.refusal = event
+            self.opening_scope.cancel()
+
+    # ---- Losing ----
+
+    def lose(self, facts: TransportClosed) -> None:
+        """The transport says that the link is over."""
+        info = CloseInfo(facts.code, redact(facts.reason, self.secrets), facts.closed_by)
+        if facts.too_big:
+            limit = self.options.max_message_bytes
+            self.fail(Loss(info, "too_big", limit=limit, url=self.url))
+            return
+        quiet = (
+            info.code == 1000
+            and info.closed_by == "server"
+            and not self.pending.outstanding
+            and self.is_open
+        )
+        detail = "" if facts.cause is None else redact(_said(facts.cause), self.secrets)
+        kind = kind_of_close(info, self._last_fatal_code)
+        self.fail(Loss(info, kind, quiet=quiet, detail=detail, url=self.url))
+
+    def fail(self, loss: Loss) -> None:
+        """Store the facts once, and wake everybody that waits, each with its own error."""
+        if self.loss is not None or self.leaving.is_set():
+            return
+        current = () if self.outbox.current is None else self.outbox.current.names
+        written = tuple(name for name in self.pending.uncertain if name not in current)
+        self.loss = Loss(
+            loss.info,
+            loss.kind,
+            quiet=loss.quiet,
+            limit=loss.limit,
+            detail=loss.detail,
+            url=loss.url,
+            unsent=tuple(name for entry in self.outbox.unsent for name in entry.names),
+            uncertain=current + written,
+        )
+        log.info("connection over: %s", self.loss.error())
+        self.lost_at = trio.current_time()
+        self.opening_scope.cancel()
+        self._end_everything(self.loss.error)
+
+    def tell(self) -> ConnectionClosedError:
+        """Make the error of the loss for somebody; from now on it counts as told."""
+        assert self.loss is not None
+        self.was_told = True
+        self.changed.unpark_all()
+        return self.loss.error()
+
+    def note_told(self) -> None:
+        """Note that a call is about to raise the loss."""
+        if self.loss is not None:
+            self.was_told = True
+            self.changed.unpark_all()
+
+    def silence_left(self) -> float:
+        """Seconds until the nursery must be told of the loss; infinite while there is no need.
+
+        It is told when no call has raised the loss, no stream that was ever read holds an
+        undelivered event, and `Options.failure_grace` has passed since the loss and since the
+        program's last call.
+        """
+        grace = self.options.failure_grace
+        assert self.loss is not None
+        if self.was_told or self.loss.quiet or grace is None:
+            return math.inf
+        if any(stream.holds_unread for stream in (self.stream, *self.taps)):
+            return math.inf
+        return max(self.lost_at, self.touched_at) + grace - trio.current_time()
+
+    # ---- Leaving ----
+
+    def leave(
+        self, how: Literal["normally", "failing", "early"], code: int = 1000, reason: str = ""
+    ) -> None:
+        """Begin to close. Nothing is awaited here, so closing cannot swap anybody's exception.
+
+        Args:
+            how: `"normally"`: the body has ended; an outer cancellation makes the rest forceful at
+                once. `"failing"`: an exception passes through; the outbox and CLOSE are written,
+                the peer is not waited for. `"early"`: `aclose()` inside the body.
+            code: The close code.
+            reason: The close reason.
+        """
+        if not self.leaving.is_set():
+            self.close_code, self.close_reason = code, reason
+            self.waits_for_peer = how != "failing"
+            # A deadline on a shield: the server is owed a close frame, not our patience.
+            self.scope.deadline = trio.current_time() + self.options.close_timeout
+            self.leaving.set()
+            # Answers that arrive from now on are dropped, so nobody may go on waiting for one.
+            self.pending.fail(self._closed_by_us)
+            # While closing, what arrives is read and dropped, so the reader never stops.
+            self.budget.waiting += 1
+            self.room_changed()
+            self.changed.unpark_all()
+        if how == "normally":
+            self.body_ended_normally = True
+            self.scope.shield = False
+
+    def finish(self) -> None:
+        """The plumbing has ended: whoever still waits is told so."""
+        if self.loss is None:
+            self._end_everything(self._closed_by_us)
+        self.closed.set()
+
+    def unsent_error(self) -> ConnectionClosedError | None:
+        """What a normal end must not hide: frames of `send_nowait` that were not written.
+
+        None when there are none, or when somebody was told of the loss that kept them here.
+        """
+        if not self.left_unsent or self.was_told:
+            return None
+        self.was_told = True
+        if self.loss is not None:
+            return self.loss.error()
+        return ConnectionClosedError(
+            self._our_close,
+            unsent=self.left_unsent,
+            url=self.url,
+            detail="`Options.close_timeout` passed before they were written",
+        )
+
+    # ---- The gate of every call ----
+
+    def check_open(self) -> None:
+        """Raise unless frames may be handed over.
+
+        Raises:
+            ConnectionClosedError: if the connection is lost, closing or closed.
+        """
+        self.touch()
+        if self.loss is not None:
+            raise self.tell()
+        if self.leaving.is_set():
+            raise self._closed_by_us()
+
+    @property
+    def close_info(self) -> CloseInfo | None:
+        """How the connection ended; None while it is open."""
+        if self.loss is not None:
+            return self.loss.info
+        return self._our_close if self.closed.is_set() else None
+
+    @property
+    def _our_close(self) -> CloseInfo:
+        return CloseInfo(self.close_code, self.close_reason, "us")
+
+    def _closed_by_us(self) -> ConnectionClosedError:
+        return ConnectionClosedError(self._our_close, url=self.url)
+
+    def _end_everything(self, make_error: Callable[[], ConnectionClosedError]) -> None:
+        self.left_unsent = self.outbox.unawaited
+        self.outbox.fail(make_error)
+        self.pending.fail(make_error)
+        self.stream.end()
+        for tap in self.taps:
+            tap.end()
+        self.over.set()
+
+    def _new_stream(self, backlog_bytes: int, *, is_tap: bool) -> EventStream:
+        return EventStream(self, backlog_bytes=backlog_bytes, is_tap=is_tap)
+
+
+def _said(cause: BaseException) -> str:
+    return str(cause) or type(cause).__name__

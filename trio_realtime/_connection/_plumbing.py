@@ -1,0 +1,170 @@
+"""The tasks of a connection: reader, writer, heartbeat, and the one that ends them.
+
+They run in one nursery of ours inside a shielded scope, and they never raise for a lost line: they
+tell the link, and the link tells whoever waits. All of them run with Ctrl-C held back, so that a
+`KeyboardInterrupt` lands in the program and never inside a change of state.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import outcome
+import trio
+
+from trio_realtime._connection._heartbeat import heartbeat
+from trio_realtime._connection._link import Link, log
+from trio_realtime._core._budget import weight_of
+from trio_realtime._core._loss import Loss
+from trio_realtime._transport import Transport, TransportClosed
+from trio_realtime.errors import CloseInfo
+from trio_realtime.events import Dialect, decode_server
+
+Connect: TypeAlias = Callable[[trio.Nursery], Awaitable[Transport]]
+"""Opens the stream and the WebSocket; its tasks live in the nursery it is given."""
+
+
+@trio.lowlevel.enable_ki_protection
+async def run(link: Link, connect: Connect, dialect: Dialect) -> None:
+    """Be the plumbing of `link`: connect, carry frames, close.
+
+    Raises:
+        ConnectionClosedError: for a loss that nobody else was told of, and for frames of
+            `send_nowait` that a normal end could not write.
+    """
+    try:
+        with link.scope:
+            await _carry(link, connect, dialect)
+    except BaseExceptionGroup as group:
+        # Our inner nursery is nobody's business: one level of grouping is the caller's nursery.
+        raise _only_one(group) from None
+    finally:
+        link.finish()
+    if link.loss is not None:
+        await _wait_until_told(link)
+    if link.body_ended_normally and (error := link.unsent_error()) is not None:
+        raise error
+
+
+async def _carry(link: Link, connect: Connect, dialect: Dialect) -> None:
+    async with trio.open_nursery() as nursery:
+        try:
+            try:
+                transport = await connect(nursery)
+            except Exception as error:  # noqa: BLE001 - raised bare by the opening task
+                link.connect_error = error
+                link.opening_scope.cancel()
+                nursery.cancel_scope.cancel()
+                return
+            link.note_connected(transport)
+            reader_ended = trio.Event()
+            nursery.start_soon(_read, link, transport, dialect, reader_ended)
+            nursery.start_soon(_write, link, transport)
+            nursery.start_soon(heartbeat, link, transport)
+            nursery.start_soon(_leave, link, transport, reader_ended)
+            await link.over.wait()
+            if link.loss is not None and link.loss.info.closed_by == "server":
+                # The library answers a close frame of the server's; let the answer out.
+                with trio.move_on_after(link.options.close_timeout):
+                    await _drain(transport)
+            nursery.cancel_scope.cancel()
+        finally:
+            if link.transport is not None:
+                await link.transport.aclose()
+
+
+@trio.lowlevel.enable_ki_protection
+async def _read(
+    link: Link, transport: Transport, dialect: Dialect, reader_ended: trio.Event
+) -> None:
+    try:
+        while True:
+            if not link.budget.may_read:
+                await _wait_for_room(link)
+            frame = await transport.receive()
+            if link.leaving.is_set():
+                continue
+            # From here to the next receive nothing is awaited: an event that was read is in every
+            # buffer it belongs to before anything else can happen.
+            link.dispatch(decode_server(frame, dialect), weight_of(frame))
+            if link.budget.is_overrun:
+                limit = link.budget.hard_limit
+                info = CloseInfo(None, "", "us")
+                link.fail(Loss(info, "overflow", limit=limit, url=link.url))
+                return
+    except TransportClosed as facts:
+        link.lose(facts)
+    finally:
+        reader_ended.set()
+
+
+async def _wait_for_room(link: Link) -> None:
+    log.warning(
+        "%d bytes of events are unread: reading stops until your code catches up",
+        link.budget.held,
+    )
+    link.reader_paused = True
+    try:
+        while not link.budget.may_read:
+            await link.room.park()
+    finally:
+        link.reader_paused = False
+        link.resumed_at = trio.current_time()
+        link.resumed.unpark_all()
+
+
+@trio.lowlevel.enable_ki_protection
+async def _write(link: Link, transport: Transport) -> None:
+    while True:
+        entry = await link.outbox.take()
+        try:
+            for frame in entry.frames:
+                if frame.subject is not None and not link.leaving.is_set():
+                    link.pending.sending(frame.subject)
+                await transport.send(frame.text)
+        except TransportClosed as facts:
+            link.lose(facts)
+            link.over.set()
+            return
+        link.outbox.finish(outcome.Value(None))
+
+
+@trio.lowlevel.enable_ki_protection
+async def _leave(link: Link, transport: Transport, reader_ended: trio.Event) -> None:
+    await link.leaving.wait()
+    await link.outbox.wait_idle()
+    with contextlib.suppress(TransportClosed):
+        await transport.send_close(link.close_code, link.close_reason)
+    await _drain(transport)
+    if link.waits_for_peer:
+        # Their CLOSE or the end of the line. A peer that answers with neither is cut off by the
+        # scope's deadline; that is no error (the server is known for it).
+        await reader_ended.wait()
+    link.over.set()
+
+
+async def _drain(transport: Transport) -> None:
+    with contextlib.suppress(TransportClosed):
+        await transport.drained()
+
+
+async def _wait_until_told(link: Link) -> None:
+    """Raise the loss where nobody else would hear of it, after the grace of `Options`."""
+    while not link.leaving.is_set():
+        left = link.silence_left()
+        if left <= 0:
+            raise link.tell()
+        with trio.move_on_after(left):
+            await link.changed.park()
+
+
+def _only_one(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Take the one thing out of a group that holds one thing, or cancellations alone."""
+    _, errors = group.split(trio.Cancelled)
+    rest = group if errors is None else errors
+    if errors is not None and len(rest.exceptions) > 1:
+        return rest
+    first = rest.exceptions[0]
+    return _only_one(first) if isinstance(first, BaseExceptionGroup) else first

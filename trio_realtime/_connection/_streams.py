@@ -1,0 +1,178 @@
+"""A stream of events: what the connection and every tap are read through.
+
+A stream holds what has arrived and hands it out in order. It does not know where events come from;
+when there are no more, it asks the link why.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol, TypeAlias, final
+
+import outcome
+import trio
+
+from trio_realtime._core._budget import Budget
+from trio_realtime.errors import ConnectionClosedError
+from trio_realtime.events import ServerEvent
+
+Delivery: TypeAlias = outcome.Value[ServerEvent] | outcome.Error
+"""What a stream holds: an event, or the failure that came in its place."""
+
+
+class StreamOwner(Protocol):
+    """What a stream has to ask of the link it belongs to."""
+
+    budget: Budget
+
+    def touch(self) -> None:
+        """Note that the program has made a call."""
+
+    def room_changed(self) -> None:
+        """Wake the reader, if it waits for room or for a reason to read on."""
+
+    def end_error(self) -> ConnectionClosedError | None:
+        """Why the stream has ended: a new exception, or None for a quiet end."""
+
+
+@final
+class EventStream:
+    """Events in the order the wire carried them.
+
+    ::
+
+        async for event in stream:
+            ...
+
+    Not an async generator: leave the loop and come back at will, and an exception does not end it.
+    Several tasks may read one stream; each event goes to one of them. To see every event in several
+    places, open a `tap()` for each.
+    """
+
+    def __init__(self, owner: StreamOwner, *, backlog_bytes: int, is_tap: bool) -> None:
+        self._owner: StreamOwner = owner
+        self._backlog_bytes: int = backlog_bytes
+        self._is_tap: bool = is_tap
+        self._held: int = 0
+        self._put: trio.MemorySendChannel[tuple[Delivery, int]]
+        self._take: trio.MemoryReceiveChannel[tuple[Delivery, int]]
+        # Unbounded by count: the weights are the bound (`deliver`, and the link's budget).
+        self._put, self._take = trio.open_memory_channel[tuple[Delivery, int]](math.inf)
+        self._was_read: bool = False
+        self.dropped: int = 0
+        """Events this stream gave up because nobody had read it, or, for a tap, in time."""
+
+    async def receive(self) -> ServerEvent:
+        """Wait for the next event.
+
+        If this is cancelled, no event is lost.
+
+        Raises:
+            ServerError: instead of an `error` event that is yours to fix (never from a tap). The
+                stream goes on.
+            ConnectionClosedError: when everything that arrived was delivered and the connection
+                is lost.
+            trio.EndOfChannel: when everything was delivered and the connection was closed by us,
+                or by the server after a finished conversation.
+        """
+        self._begin()
+        await trio.lowlevel.checkpoint_if_cancelled()
+        try:
+            try:
+                delivery, weight = self._take.receive_nowait()
+            except trio.WouldBlock:
+                # While somebody waits here the link must go on reading (promise 8).
+                budget = self._owner.budget
+                budget.waiting += 1
+                self._owner.room_changed()
+                try:
+                    delivery, weight = await self._take.receive()
+                finally:
+                    budget.waiting -= 1
+            else:
+                # After the event was taken: cancelling here would lose it.
+                await trio.lowlevel.cancel_shielded_checkpoint()
+        except trio.EndOfChannel:
+            raise self._why_ended() from None
+        return self._handed_out(delivery, weight)
+
+    def receive_nowait(self) -> ServerEvent:
+        """Return the next event if one is here.
+
+        Raises:
+            trio.WouldBlock: if no event is here.
+            ServerError: as in `receive`.
+            ConnectionClosedError: as in `receive`.
+            trio.EndOfChannel: as in `receive`.
+        """
+        self._begin()
+        try:
+            delivery, weight = self._take.receive_nowait()
+        except trio.EndOfChannel:
+            raise self._why_ended() from None
+        return self._handed_out(delivery, weight)
+
+    def __aiter__(self) -> EventStream:
+        return self
+
+    async def __anext__(self) -> ServerEvent:
+        try:
+            return await self.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+
+    def __repr__(self) -> str:
+        kind = "tap" if self._is_tap else "stream"
+        return f"<EventStream {kind}, {self._held} bytes held, {self.dropped} dropped>"
+
+    def _begin(self) -> None:
+        self._owner.touch()
+        if not self._was_read:
+            self._was_read = True
+            if not self._is_tap:
+                self._owner.budget.held += self._held
+
+    def _handed_out(self, delivery: Delivery, weight: int) -> ServerEvent:
+        self._let_go(weight)
+        return delivery.unwrap()
+
+    def _let_go(self, weight: int) -> None:
+        self._held -= weight
+        if self._was_read and not self._is_tap:
+            self._owner.budget.held -= weight
+            self._owner.room_changed()
+
+    def _why_ended(self) -> Exception:
+        return self._owner.end_error() or trio.EndOfChannel()
+
+    # ---- The link's side: called by the reader, never waits. ----
+
+    @property
+    def holds_unread(self) -> bool:
+        """Whether somebody has read this stream and left events behind."""
+        return self._was_read and self._held > 0
+
+    def deliver(self, delivery: Delivery, weight: int) -> None:
+        """Put an event in; in an unread stream or a tap the newest may push out the oldest."""
+        self._held += weight
+        self._put.send_nowait((delivery, weight))
+        if self._was_read and not self._is_tap:
+            self._owner.budget.held += weight
+            return
+        while self._held > max(self._backlog_bytes, weight):
+            try:
+                _, oldest = self._take.receive_nowait()
+            except trio.WouldBlock:
+                # It is in the hands of a task that was waiting, so it is not lost.
+                return
+            self._held -= oldest
+            self.dropped += 1
+
+    def end(self) -> None:
+        """Say that no more events will come. What is held is still delivered."""
+        self._put.close()
+
+    def close(self) -> None:
+        """Forget what is held; whoever reads from now on gets `trio.ClosedResourceError`."""
+        self._put.close()
+        self._take.close()
