@@ -6,6 +6,7 @@ This module does not know what the bytes mean, but that a sample has two of them
 from __future__ import annotations
 
 import binascii
+
 from trio_realtime.audio._formats import CHUNK_BYTES, AudioBytes
 
 
