@@ -1,1 +1,41 @@
-"""Filled by its owner."""
+"""The edge: streams, the WebSocket upgrade, and frames. Nothing above it knows a socket.
+
+`Transport` and `TransportClosed` are the contract and cost nothing to import. The rest is loaded
+when it is first asked for: the WebSocket library is a third of our import time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Final
+
+from trio_realtime._transport._contract import Transport, TransportClosed
+
+if TYPE_CHECKING:
+    from trio_realtime._transport._client import open_transport
+    from trio_realtime._transport._server import ServerRequest, ServerWebSocket, accept_websocket
+    from trio_realtime._transport._streams import open_stream
+
+__all__ = [
+    "ServerRequest",
+    "ServerWebSocket",
+    "Transport",
+    "TransportClosed",
+    "accept_websocket",
+    "open_stream",
+    "open_transport",
+]
+
+_HOMES: Final = {
+    "ServerRequest": "_server",
+    "ServerWebSocket": "_server",
+    "accept_websocket": "_server",
+    "open_stream": "_streams",
+    "open_transport": "_client",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

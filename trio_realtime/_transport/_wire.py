@@ -1,0 +1,269 @@
+"""The stream between the WebSocket library and the socket.
+
+What is to be sent goes into a buffer, whole or not at all, and never waits; one task at a time
+moves it on in pieces. So a pong or a CLOSE never waits behind a lock, reading never stops because
+writing is stuck, and a cancelled send cannot tear a frame. What is received passes by unchanged
+until the session's last frame.
+
+This module does not know what a message means, nor who waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeAlias, final
+
+import trio
+
+from trio_realtime._transport._contract import Ending
+from trio_realtime._transport._frames import (
+    MAX_CODE,
+    MIN_CODE,
+    CloseSeen,
+    FrameWatch,
+    PongSeen,
+    Seen,
+    close_frame,
+)
+
+PIECE_BYTES: Final = 65536
+"""How much is handed to the stream at once: small enough that `last_sent` shows progress."""
+
+MAX_CONTROL_BYTES: Final = 1024 * 1024
+"""How many bytes of pongs may wait. More is a ping flood from a peer that does not read."""
+
+LINGER: Final = 1.0
+"""How long, after a failed write, what the peer had sent before may still be read: the reason for
+the failure is often among it."""
+
+Answer: TypeAlias = Callable[[], Awaitable[tuple[bytes, bytes]]]
+"""Reads the answer to the upgrade; returns what the library is to read, and what came after it."""
+
+
+class WireError(Exception):
+    """Why this side gave the link up."""
+
+
+def _ignore(_: bytes) -> None:
+    """Nobody waits for a pong."""
+
+
+@final
+class Wire(trio.abc.Stream):
+    """A buffering stream over `stream`: the library reads and pongs through it, we send.
+
+    It never raises what the stream below raised: that ends the link, and is kept in `ending`.
+    """
+
+    def __init__(self, stream: trio.abc.Stream, max_message_bytes: int) -> None:
+        self.stream: trio.abc.Stream = stream
+        self.last_received: float = trio.current_time()
+        self.last_sent: float = self.last_received
+        self.bytes_in: int = 0
+        self.bytes_out: int = 0
+        self.ending: Ending | None = None
+        """Why nothing more will be received."""
+        self.read_answer: Answer | None = None
+        """Takes the place of the first read, for the answer to the upgrade."""
+        self.on_pong: Callable[[bytes], None] = _ignore
+
+        self._watch = FrameWatch(max_message_bytes)
+        self._max_message_bytes = max_message_bytes
+        self._pending = b""
+        self._ended = trio.Event()
+
+        self._buffer = bytearray()
+        self._queued = 0
+        self._messages_end = 0
+        self._our_close: Ending | None = None
+        self._write_error: Exception | None = None
+        self._aborted = False
+        self._writing = False
+        self._work = trio.lowlevel.ParkingLot()
+        self._progress = trio.lowlevel.ParkingLot()
+        self._direct_scope: trio.CancelScope | None = None
+        # A socket's own `send`, when cancelled, has taken nothing (any stream's `send_all` may
+        # have taken a part), so a sending task itself can write to it: one switch of tasks less.
+        self._socket = stream.socket if isinstance(stream, trio.SocketStream) else None
+
+    # ---- Ending ----
+
+    def end(self, ending: Ending) -> None:
+        """Keep why the link is over, once, and wake everybody who waits for it."""
+        if self.ending is None:
+            self.ending = self._our_close or ending
+        if self._direct_scope is not None:
+            self._direct_scope.cancel()
+        self._progress.unpark_all()
+        self._ended.set()
+
+    @property
+    def may_send(self) -> bool:
+        """Whether a message can still be sent."""
+        return self.ending is None and self._our_close is None and self._write_error is None
+
+    async def wait_ending(self) -> Ending:
+        """Wait until what is known about the end is known. Only when `may_send` is false."""
+        # After our CLOSE the link lives on until the peer answers; we need not wait to say so.
+        if self._our_close is None or self.ending is not None:
+            await self._ended.wait()
+        else:
+            await trio.lowlevel.checkpoint()
+        ending = self.ending or self._our_close
+        assert ending is not None
+        return ending
+
+    async def aclose(self) -> None:
+        """Close by force, also when cancelled. Nothing that still waits here goes out."""
+        self._aborted = True
+        self.end(Ending(None, "", "us"))
+        self._work.unpark_all()
+        await trio.aclose_forcefully(self.stream)
+
+    # ---- Sending ----
+
+    def append(self, frame: bytes) -> None:
+        """Add a frame of a message to what is to be sent; `flush` or `nudge` sets it going."""
+        self._buffer += frame
+        self._queued += len(frame)
+        self._messages_end = self._queued
+
+    def close_output(self, ending: Ending) -> None:
+        """Add a CLOSE frame, once. What the library wants to send after it is dropped."""
+        if self._our_close is None:
+            code = 1002 if ending.code is None else ending.code
+            self.append(close_frame(code, ending.reason))
+            self._our_close = ending
+            self.nudge()
+
+    def nudge(self) -> None:
+        """Set going what was added, without waiting for it."""
+        self._work.unpark()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Take a frame of the library's: the upgrade, or a pong. Never waits for the peer."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        # B4: a pong after our CLOSE would break the protocol.
+        if self._our_close is None:
+            self._buffer += data
+            self._queued += len(data)
+            self.nudge()
+        # Whatever came after the last message is pongs. Those before it were under the limit.
+        if self._queued - max(self.bytes_out, self._messages_end) > MAX_CONTROL_BYTES:
+            error = WireError("the server floods us with pings and does not read the answers")
+            self.end(Ending(None, "", "network", cause=error))
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """It never does."""
+        await trio.lowlevel.checkpoint()
+
+    async def flush(self) -> bool:
+        """Wait until everything added before has left; False when the link is over before.
+
+        Cancelled, it still leaves.
+        """
+        mark = self._queued
+        if self._socket is not None and not self._writing:
+            with trio.CancelScope() as self._direct_scope:
+                await self._write(mark)
+            self._direct_scope = None
+        while self.bytes_out < mark and self.ending is None:
+            self.nudge()
+            await self._progress.park()
+        return self.bytes_out >= mark
+
+    async def drained(self) -> bool:
+        """Wait until the buffer is empty, also after the end; False when it never will be."""
+        await trio.lowlevel.checkpoint()
+        while self._buffer and self._write_error is None and not self._aborted:
+            self.nudge()
+            await self._progress.park()
+        return not self._buffer
+
+    @trio.lowlevel.enable_ki_protection
+    async def drain(self) -> None:
+        """Send what is added, for as long as the stream takes it. One task runs this."""
+        while self._write_error is None and not self._aborted:
+            if self._buffer and not self._writing:
+                await self._write(None)
+            else:
+                await self._work.park()
+        if self._aborted:
+            return
+        with trio.move_on_after(LINGER):
+            await self._ended.wait()
+        self.end(Ending(None, "", "network", cause=self._write_error))
+        await trio.aclose_forcefully(self.stream)
+
+    async def _write(self, mark: int | None) -> None:
+        """Write up to `mark`, or everything. Only the draining task may write to a plain stream."""
+        self._writing = True
+        try:
+            while self._buffer and not self._aborted and (mark is None or self.bytes_out < mark):
+                piece = self._buffer[:PIECE_BYTES]
+                if self._socket is not None:
+                    count = await self._socket.send(piece)
+                else:
+                    await self.stream.send_all(piece)
+                    count = len(piece)
+                del self._buffer[:count]
+                self.bytes_out += count
+                self.last_sent = trio.current_time()
+                self._progress.unpark_all()
+        except Exception as error:  # noqa: BLE001 - whatever a stream raises, it cannot send
+            self._write_error = error
+            self._progress.unpark_all()
+        finally:
+            self._writing = False
+            if self._buffer:
+                self.nudge()
+
+    # ---- Receiving ----
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Receive what is for the library. It is told the end of the stream at our end."""
+        if self.read_answer is not None:
+            read_answer, self.read_answer = self.read_answer, None
+            answer, self._pending = await read_answer()
+            return answer
+        while self.ending is None:
+            if self._pending:
+                await trio.lowlevel.checkpoint()
+                data, self._pending = self._pending, b""
+            else:
+                data = bytes(await self.read_some(max_bytes))
+            keep = self._watch.feed(data)
+            while self._watch.seen:
+                self._note(self._watch.seen.pop(0))
+            if keep:
+                return data if keep == len(data) else data[:keep]
+        await trio.lowlevel.checkpoint()
+        return b""
+
+    async def read_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Receive from the stream below; `b""` when nothing more will come."""
+        try:
+            data = await self.stream.receive_some(max_bytes)
+        except Exception as error:  # noqa: BLE001 - whatever a stream raises, it cannot receive
+            data = b""
+            self.end(Ending(None, "", "network", cause=self._write_error or error))
+        if data:
+            self.last_received = trio.current_time()
+            self.bytes_in += len(data)
+        else:
+            self.end(Ending(None, "", "network", cause=self._write_error))
+        return data
+
+    def _note(self, seen: Seen) -> None:
+        if isinstance(seen, PongSeen):
+            self.on_pong(seen.payload)
+        elif isinstance(seen, CloseSeen):
+            self.end(Ending(seen.code, seen.reason, "server"))
+            valid = MIN_CODE <= seen.code <= MAX_CODE
+            self.close_output(Ending(seen.code if valid else None, "", "server"))
+        else:
+            reason = f"a message is larger than {self._max_message_bytes} bytes"
+            ending = Ending(1009, reason, "us", too_big=True)
+            self.end(ending)
+            self.close_output(ending)
