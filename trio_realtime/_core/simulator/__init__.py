@@ -8,7 +8,8 @@ from trio_realtime._core.simulator._errors import RefusedError
 from trio_realtime._core.simulator._frames import ClientFrame
 from trio_realtime._core.simulator._handshake import ClientHandshake
 from trio_realtime._core.simulator._json import Object
-from trio_realtime._core.simulator._reply import Letters, Pace
+from trio_realtime._core.simulator._manner import Manner, Pace
+from trio_realtime._core.simulator._reply import Letters
 from trio_realtime._core.simulator._responder import (
     Action,
     CallTool,
@@ -19,7 +20,7 @@ from trio_realtime._core.simulator._responder import (
     default_reply,
 )
 from trio_realtime._core.simulator._responses import Question
-from trio_realtime._core.simulator._simulation import Manner, Simulation
+from trio_realtime._core.simulator._simulation import Simulation
 
 __all__ = [
     "Action",

@@ -63,11 +63,18 @@ class Entry:
         return text_of(self.item.get("role"))
 
     @property
-    def text(self) -> str:
-        """All text and transcripts in its content, joined by spaces."""
-        parts = objects_of(self.item.get("content"))
-        written = (text_of(part.get("text")) or text_of(part.get("transcript")) for part in parts)
-        return " ".join(each for each in written if each)
+    def written(self) -> str:
+        """All text in its content, without what was spoken, joined by spaces."""
+        return self._joined("text")
+
+    @property
+    def spoken(self) -> str:
+        """All transcripts in its content, joined by spaces."""
+        return self._joined("transcript")
+
+    def _joined(self, name: str) -> str:
+        texts = (text_of(part.get(name)) for part in objects_of(self.item.get("content")))
+        return " ".join(text for text in texts if text)
 
 
 class Conversation:
@@ -157,11 +164,6 @@ class Conversation:
         entry = self.find(item_id, "delete")
         self._drop(entry)
 
-    def previous_of(self, item_id: str) -> str | None:
-        """The id of the item before this one; None if it is the first, or is not here."""
-        place = self._place(item_id) if item_id in self._by_id else 0
-        return self._entries[place - 1].id if place else None
-
     def _place(self, item_id: str) -> int:
         # From the end: what is asked for is nearly always new.
         entries = self._entries
@@ -175,9 +177,8 @@ class Conversation:
     def _forget(self) -> None:
         while len(self._entries) > ITEMS_MAX:
             self._drop(self._entries[0])
-        if self._audio_bytes > AUDIO_MAX:
-            for entry in self._entries[:-1]:
-                self._audio_bytes -= len(entry.audio)
-                entry.audio = b""
-                if self._audio_bytes <= AUDIO_MAX:
-                    break
+        oldest = iter(self._entries)
+        while self._audio_bytes > AUDIO_MAX:
+            entry = next(oldest)
+            self._audio_bytes -= len(entry.audio)
+            entry.audio = b""

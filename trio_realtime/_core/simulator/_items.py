@@ -23,7 +23,9 @@ from trio_realtime._core.simulator._errors import (
     string_too_long,
 )
 from trio_realtime._core.simulator._json import Object, kind_of, objects_of, text_of
-from trio_realtime._core.simulator._voice import bytes_per_ms
+from trio_realtime._core.simulator._session import checked_format
+from trio_realtime._core.simulator._voice import bytes_per_ms, speech
+from trio_realtime.audio import base64_from_bytes
 
 _REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
     "message": ("role", "content"),
@@ -114,3 +116,17 @@ def audio_from_text(value: JsonValue, param: str) -> bytes:
             f"Invalid '{param}'. Expected base64-encoded audio bytes.",
             param=param,
         ) from None
+
+
+def item_with_audio(entry: Entry) -> Object:
+    """An item as `retrieve` shows it: with its audio, as far as it was kept."""
+    item = copy.deepcopy(entry.item)
+    audio = entry.audio
+    if entry.audio_ms is not None:
+        whole = speech(entry.words, entry.speed, entry.format)
+        audio = whole[: entry.audio_ms * bytes_per_ms(entry.format)]
+    for part in objects_of(item.get("content")):
+        if audio and part.get("type") in ("input_audio", "output_audio"):
+            part["audio"] = base64_from_bytes(audio)
+            part["format"] = checked_format({"type": entry.format}, "format")
+    return item

@@ -17,7 +17,8 @@ from pydantic import JsonValue
 
 from trio_realtime._core.simulator._conversation import Conversation, Entry
 from trio_realtime._core.simulator._json import Object, at, object_of, text_of
-from trio_realtime._core.simulator._responder import Action, CallTool, Fail, Refuse, Say, Silence
+from trio_realtime._core.simulator._manner import Pace
+from trio_realtime._core.simulator._responder import Action, CallTool, Say, Silence
 from trio_realtime._core.simulator._session import checked_format
 from trio_realtime._core.simulator._voice import speech, word_ms
 from trio_realtime.audio import base64_from_bytes
@@ -45,28 +46,6 @@ INPUT_TOKENS_PER_SECOND: Final = 10
 def obfuscation(letters: Letters, delta: str) -> str:
     """Padding that hides how long a delta is."""
     return letters(_OBFUSCATED - len(delta) % _OBFUSCATED)
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast a model is."""
-
-    tokens_per_second: float = 100.0
-    """Words and pieces of arguments a second; `math.inf` for all at once."""
-
-    audio_speed: float = 10.0
-    """Seconds of audio made in a second."""
-
-    latency: float = 0.0
-    """Seconds from `response.created` to the first output."""
-
-    @property
-    def token_seconds(self) -> float:
-        """How long a token takes."""
-        return 1 / self.tokens_per_second
-
-
-DEFAULT_PACE: Final = Pace()
 
 
 @dataclass(slots=True)
@@ -139,16 +118,14 @@ class Reply:
         """Write the response event by event. Yields the seconds until the next can be written."""
         yield self.pace.latency
         for action in plan:
-            match action:
-                case Say(text):
-                    yield from self._speak(text) if self.speaks else self._write(text)
-                case CallTool():
-                    yield from self._call(action)
-                case Fail(code, type) | Refuse(code, _, type):
-                    self.end("failed", {"type": "failed", "error": {"type": type, "code": code}})
-                    return
-                case Silence():
-                    pass
+            if isinstance(action, Say):
+                yield from self._speak(action.text) if self.speaks else self._write(action.text)
+            elif isinstance(action, CallTool):
+                yield from self._call(action)
+            elif not isinstance(action, Silence):
+                error: Object = {"type": action.type, "code": action.code}
+                self.end("failed", {"type": "failed", "error": error})
+                return
         self.end("completed", None)
 
     def cancel(self, reason: Literal["client_cancelled", "turn_detected"]) -> None:
@@ -336,3 +313,15 @@ class Reply:
             },
             "output_token_details": {"text_tokens": self._text_tokens, "audio_tokens": audio_out},
         }
+
+
+def tokens_of(session: Object, context: Sequence[Entry]) -> tuple[int, int]:
+    """Text and audio tokens of what the model sees: a word is a token."""
+    texts = (f"{entry.written} {entry.spoken}" for entry in context)
+    text = " ".join((text_of(session.get("instructions")), *texts))
+    audio_ms = sum(
+        (entry.speech_ms or 0) * INPUT_TOKENS_PER_SECOND
+        + (entry.audio_ms or 0) * OUTPUT_TOKENS_PER_SECOND
+        for entry in context
+    )
+    return len(text.split()), int(audio_ms) // 1000

@@ -139,7 +139,7 @@ def default_reply(
         return (Say(" ".join(outputs)),)
     forced = _forced(tools, tool_choice)
     said = next((entry for entry in reversed(context) if entry.role == "user"), None)
-    text = "" if said is None else said.text
+    text = "" if said is None else said.written
     calls = [] if tool_choice == "none" else _calls(text, tools)
     if calls or forced is not None:
         return tuple(calls) or (_call(forced or {}, ""),)

@@ -9,12 +9,10 @@ What no recording proves is our choice, and says so where it is made.
 
 from __future__ import annotations
 
-import copy
 import heapq
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import count
 from typing import Final, TypeAlias
 
@@ -32,16 +30,14 @@ from trio_realtime._core.simulator._errors import (
 )
 from trio_realtime._core.simulator._frames import ClientFrame, check_frame, frame_from_data
 from trio_realtime._core.simulator._handshake import ClientHandshake
-from trio_realtime._core.simulator._items import audio_from_text, entry_from_item
-from trio_realtime._core.simulator._json import Object, at, object_of, objects_of, text_of
-from trio_realtime._core.simulator._reply import (
-    DEFAULT_PACE,
-    INPUT_TOKENS_PER_SECOND,
-    OUTPUT_TOKENS_PER_SECOND,
-    Letters,
-    Pace,
-    Reply,
+from trio_realtime._core.simulator._items import (
+    audio_from_text,
+    entry_from_item,
+    item_with_audio,
 )
+from trio_realtime._core.simulator._json import Object, at, object_of, objects_of, text_of
+from trio_realtime._core.simulator._manner import Manner
+from trio_realtime._core.simulator._reply import Letters, Reply, tokens_of
 from trio_realtime._core.simulator._responder import Action
 from trio_realtime._core.simulator._responses import Question, Responses
 from trio_realtime._core.simulator._session import (
@@ -54,8 +50,6 @@ from trio_realtime._core.simulator._session import (
 )
 from trio_realtime._core.simulator._transcript import transcription
 from trio_realtime._core.simulator._vad import InputAudio, Spoken, Turn
-from trio_realtime._core.simulator._voice import bytes_per_ms, speech
-from trio_realtime.audio import base64_from_bytes
 
 COMMIT_MIN_MS: Final = 100
 """The least audio that can be committed."""
@@ -63,22 +57,12 @@ COMMIT_MIN_MS: Final = 100
 CLOSE_EXPIRED: Final = 1001
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a server behaves."""
-
-    pace: Pace = DEFAULT_PACE
-    session_seconds: float = 3600.0
-    """How long a session may last."""
-    api_key: str | None = None
-    """The only key that is let in; None lets every client in."""
-    rate_limits: bool = False
-    """Whether `rate_limits.updated` follows each response; the real server's comes now and then."""
-    omit_session_created: bool = False
-    """Whether the session begins without `session.created`."""
-    rewrite_item_ids: bool = False
-    """Whether items get ids of the server's, whatever the client chose."""
-
+_RATE_LIMIT: Final[Object] = {
+    "name": "tokens",
+    "limit": 40_000,
+    "remaining": 39_000,
+    "reset_seconds": 1.5,
+}
 
 _Job: TypeAlias = tuple[float, int, Iterator[float]]
 
@@ -108,8 +92,8 @@ class Simulation:
             expires_at=int(unix_time + manner.session_seconds),
         )
         self.conversation: Conversation = Conversation(self._id("conv_"))
-        self.outbox: deque[str] = deque()
-        """Frames to be sent, in order."""
+        self.outbox: deque[str | bytes] = deque()
+        """Messages to be sent, in order."""
         self.closing: tuple[int, str] | None = None
         """The close code and reason, once the session is over and `outbox` was sent."""
         self._input = InputAudio()
@@ -118,6 +102,19 @@ class Simulation:
         self._deferred: deque[ClientFrame] = deque()
         self._owes_response = False
         self._refusals: dict[str, deque[RefusedError]] = {}
+        self._handlers: Mapping[str, Callable[[ClientFrame], None]] = {
+            "session.update": self._update_session,
+            "input_audio_buffer.append": self._append_audio,
+            "input_audio_buffer.commit": self._commit_audio,
+            "input_audio_buffer.clear": self._clear_audio,
+            "conversation.item.create": self._create_item,
+            "conversation.item.retrieve": self._retrieve_item,
+            "conversation.item.truncate": self._truncate_item,
+            "conversation.item.delete": self._delete_item,
+            "response.create": self._create_response,
+            "response.cancel": self._cancel_response,
+            "output_audio_buffer.clear": self._clear_output,
+        }
 
     # Time.
 
@@ -196,7 +193,7 @@ class Simulation:
         try:
             check_frame(frame)
             self._refuse_if_told(frame.type)
-            _HANDLERS[frame.type](self, frame)
+            self._handlers[frame.type](frame)
         except RefusedError as error:
             self._refuse(error, frame.get("event_id"))
 
@@ -253,7 +250,7 @@ class Simulation:
 
     def _retrieve_item(self, frame: ClientFrame) -> None:
         entry = self.conversation.find(text_of(frame["item_id"]), "retrieve")
-        self.emit("conversation.item.retrieved", {"item": _with_audio(entry)})
+        self.emit("conversation.item.retrieved", {"item": item_with_audio(entry)})
 
     def _truncate_item(self, frame: ClientFrame) -> None:
         entry = self.conversation.find(text_of(frame["item_id"]), "truncate")
@@ -298,7 +295,13 @@ class Simulation:
     # Turns.
 
     def speech_started(self) -> None:
-        """Let somebody begin to speak, whatever the audio says."""
+        """Let somebody begin to speak, whatever the audio says.
+
+        Raises:
+            RuntimeError: if somebody speaks already.
+        """
+        if self._input.speaking:
+            raise RuntimeError("somebody is speaking: call speech_stopped() before")
         self._turn_started(self._input.begin())
 
     def speech_stopped(self) -> None:
@@ -386,7 +389,7 @@ class Simulation:
             emit=self.emit,
             letters=self._letters,
             pace=self._manner.pace,
-            input_tokens=_tokens(self.session, context),
+            input_tokens=tokens_of(self.session, context),
         )
         tools, choice = (
             self.session[name] if create.get(name) is None else create[name]
@@ -439,50 +442,3 @@ class Simulation:
             if self._owes_response:
                 self._owes_response = False
                 self._ask({}, None)
-
-
-def _with_audio(entry: Entry) -> Object:
-    """An item as `retrieve` shows it: with its audio, as far as it was kept."""
-    item = copy.deepcopy(entry.item)
-    audio = entry.audio
-    if entry.audio_ms is not None:
-        whole = speech(entry.words, entry.speed, entry.format)
-        audio = whole[: entry.audio_ms * bytes_per_ms(entry.format)]
-    for part in objects_of(item.get("content")):
-        if audio and part.get("type") in ("input_audio", "output_audio"):
-            part["audio"] = base64_from_bytes(audio)
-            part["format"] = checked_format({"type": entry.format}, "format")
-    return item
-
-
-def _tokens(session: Object, context: Sequence[Entry]) -> tuple[int, int]:
-    """Text and audio tokens of what the model sees: a word is a token."""
-    text = text_of(session.get("instructions")) + " ".join(entry.text for entry in context)
-    audio_ms = sum(
-        (entry.speech_ms or 0) * INPUT_TOKENS_PER_SECOND
-        + (entry.audio_ms or 0) * OUTPUT_TOKENS_PER_SECOND
-        for entry in context
-    )
-    return len(text.split()), int(audio_ms) // 1000
-
-
-_RATE_LIMIT: Final[Object] = {
-    "name": "tokens",
-    "limit": 40_000,
-    "remaining": 39_000,
-    "reset_seconds": 1.5,
-}
-
-_HANDLERS: Final[Mapping[str, Callable[[Simulation, ClientFrame], None]]] = {
-    "session.update": Simulation._update_session,
-    "input_audio_buffer.append": Simulation._append_audio,
-    "input_audio_buffer.commit": Simulation._commit_audio,
-    "input_audio_buffer.clear": Simulation._clear_audio,
-    "conversation.item.create": Simulation._create_item,
-    "conversation.item.retrieve": Simulation._retrieve_item,
-    "conversation.item.truncate": Simulation._truncate_item,
-    "conversation.item.delete": Simulation._delete_item,
-    "response.create": Simulation._create_response,
-    "response.cancel": Simulation._cancel_response,
-    "output_audio_buffer.clear": Simulation._clear_output,
-}
