@@ -99,27 +99,29 @@ def decode_client(
 
 
 def _decode(data: str | bytes, table: _Table) -> WireModel | UnknownEvent | InvalidEvent:
-    if isinstance(data, bytes):
+    if isinstance(data, str):
+        text = data
+    else:
         try:
-            data = data.decode()
+            text = data.decode()
         except UnicodeDecodeError:
-            text = data.decode(errors="replace")
-            return InvalidEvent(None, None, text, (Problem((), "utf8_invalid"),))
-    peeked = _peek(data)
+            shown = data.decode(errors="replace")
+            return InvalidEvent(None, None, shown, (Problem((), "utf8_invalid"),))
+    peeked = _peek(text)
     if peeked is not None:
         reader = table.readers.get(peeked[1])
         if reader is not None:
             try:
-                return reader(data)
+                return reader(text)
             except ValueError:
                 pass
-    return _decode_with_care(data, table)
+    return _decode_with_care(text, table)
 
 
 def _decode_with_care(text: str, table: _Table) -> WireModel | UnknownEvent | InvalidEvent:
     try:
         data: JsonValue = from_json(text)
-    except ValueError:
+    except (ValueError, TypeError):  # TypeError: a str that is not Unicode
         mended = _mended(text)
         try:
             data = from_json(mended)
@@ -214,9 +216,7 @@ def _json_from(value: object) -> object:
         return value.data
     if isinstance(value, Mapping):
         return dict(cast("Mapping[str, object]", value))
-    hint = (
-        "; audio is base64 text here" if isinstance(value, bytes | bytearray | memoryview) else ""
-    )
+    hint = "; audio is base64 text here" if isinstance(value, bytes | bytearray) else ""
     raise TypeError(f"{type(value).__name__} is not JSON{hint}")
 
 

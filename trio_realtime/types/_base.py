@@ -9,10 +9,13 @@ This module does not know a single event or field.
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, ClassVar, TypeAlias, final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias, cast, final
 
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 
 @final
@@ -48,8 +51,11 @@ class _Audio:
         return core_schema.json_or_python_schema(
             json_schema=core_schema.union_schema(
                 [
-                    core_schema.bytes_schema(),
-                    core_schema.no_info_plain_validator_function(_audio_from_odd_base64),
+                    (core_schema.bytes_schema(), "bytes"),
+                    (
+                        core_schema.no_info_plain_validator_function(_audio_from_odd_base64),
+                        "base64",
+                    ),
                 ],
                 mode="left_to_right",
             ),
@@ -72,7 +78,7 @@ def _audio_from_odd_base64(text: object) -> bytes:
 
 def _audio_from_buffer(audio: object) -> bytes:
     if isinstance(audio, bytes | bytearray | memoryview):
-        return bytes(audio)
+        return bytes(cast("ReadableBuffer", audio))
     # Base64 given here would be encoded a second time. A TypeError leaves the constructor as it
     # is: pydantic collects only ValueError and AssertionError.
     hint = "; decode base64 with base64.b64decode" if isinstance(audio, str) else ""
@@ -160,15 +166,13 @@ class WireModel(BaseModel):
 class ReceivedModel(WireModel):
     """What the server sends, and what goes both ways: unknown fields are kept, always."""
 
-    if not TYPE_CHECKING:
+    def __init__(self, /, **data: object) -> None:
+        self.__pydantic_validator__.validate_python(data, self_instance=self)
+        # Read from JSON a tag is always there; built, it would count as unset and be left out.
+        self.__pydantic_fields_set__.update(self._tags)
 
-        def __init__(self, /, **data):
-            self.__pydantic_validator__.validate_python(data, self_instance=self)
-            # Read from JSON a tag is always there; built, it would count as unset and be left out.
-            self.__pydantic_fields_set__.update(self._tags)
-
-        # As on BaseModel itself: reading JSON goes past this constructor.
-        __init__.__pydantic_base_init__ = True
+    # As on BaseModel itself: reading JSON goes past this constructor.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
 
 class SentModel(WireModel):
@@ -177,22 +181,22 @@ class SentModel(WireModel):
     Read from JSON (by a server, or as part of the effective session) it is as tolerant as the rest.
     """
 
-    if not TYPE_CHECKING:
+    def __init__(self, /, **data: object) -> None:
+        self.__pydantic_validator__.validate_python(data, self_instance=self, extra="forbid")
 
-        def __init__(self, /, **data):
-            self.__pydantic_validator__.validate_python(data, self_instance=self, extra="forbid")
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
-        __init__.__pydantic_base_init__ = True
+    @classmethod
+    def model_validate(cls, obj: object, **options: Any) -> Self:
+        """Build from a mapping, as strictly as the constructor does."""
+        options.setdefault("extra", "forbid")
+        return super().model_validate(obj, **options)
 
-        @classmethod
-        def model_validate(cls, obj, **kwargs):
-            kwargs.setdefault("extra", "forbid")
-            return super().model_validate(obj, **kwargs)
-
-        @classmethod
-        def model_validate_json(cls, json_data, **kwargs):
-            kwargs.setdefault("extra", "forbid")
-            return super().model_validate_json(json_data, **kwargs)
+    @classmethod
+    def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
+        """Build from JSON, as strictly as the constructor does."""
+        options.setdefault("extra", "forbid")
+        return super().model_validate_json(json_data, **options)
 
     def model_post_init(self, context: object, /) -> None:
         """Count the tags as set, so that leaving out what is unset keeps them."""

@@ -215,7 +215,7 @@ def as_input(item: ItemT) -> ItemT:
     text; so does the user's audio where only a transcript is left of it. A part with neither is
     dropped. The id stays: within one conversation it must not be used twice.
     """
-    if isinstance(item, Unknown | ItemReference):
+    if isinstance(item, UnknownItem | ItemReference):
         return item
     kept = {
         name: getattr(item, name)

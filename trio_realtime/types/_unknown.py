@@ -5,7 +5,7 @@ This module knows how such an arm is filled. It does not know the unions.
 
 import dataclasses
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Final, Literal, Union, cast, final, get_args, get_origin
 
 from pydantic import (
@@ -16,7 +16,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
 )
-from pydantic_core import CoreSchema, core_schema, to_json
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema, to_json
 
 
 @final
@@ -83,12 +83,19 @@ class _Open:
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        *known, last = get_args(source)
-        arm = _Arm(last, Union[tuple(known)])  # noqa: UP007 - members known at run time only
+        *members, last = get_args(source)
+        known = _union_of(members)
         return core_schema.union_schema(
-            [*map(handler.generate_schema, known), arm.schema()],
+            [
+                (handler.generate_schema(known), "known"),
+                (_Arm(last, known).schema(), "unknown"),
+            ],
             mode="left_to_right",
         )
+
+
+def _union_of(members: Iterable[object]) -> object:
+    return Union[tuple(members)]  # noqa: UP007 - they are known at run time only
 
 
 OPEN: Final = _Open()
@@ -107,26 +114,27 @@ class _Arm:
             serialization=core_schema.plain_serializer_function_ser_schema(_data_of),
         )
 
-    def _read(self, data: JsonValue, info: ValidationInfo) -> Unknown:
-        if isinstance(data, self._arm):
-            return data
+    def _read(self, value: object, info: ValidationInfo) -> Unknown:
+        if isinstance(value, self._arm):
+            return value
+        data = cast("JsonValue", value)
         wire_type = wire_type_of(data)
         if isinstance(data, Mapping) and wire_type not in self._tags:
             return self._arm(wire_type, data)
+        if info.mode != "json":
+            raise PydanticCustomError("known_but_invalid", "It is known, and not valid")
+        return self._arm(wire_type, data, self._problems(data))
+
+    def _problems(self, data: JsonValue) -> tuple[Problem, ...]:
+        """Why the known members have just refused it: they say so only when asked alone."""
         if self._adapter is None:
-            self._adapter = TypeAdapter(self._known)
+            self._adapter = TypeAdapter(cast("type[object]", self._known))
         problems: tuple[Problem, ...] = ()
         try:
-            # Only to learn why: the known members have just refused it.
-            if info.mode == "json":
-                self._adapter.validate_json(to_json(data))
-            else:
-                self._adapter.validate_python(data)
+            self._adapter.validate_json(to_json(data))
         except ValidationError as error:
-            if info.mode != "json":
-                raise
             problems = problems_from_error(error)
-        return self._arm(wire_type, data, problems)
+        return problems
 
 
 def _data_of(unknown: Unknown) -> JsonValue:
