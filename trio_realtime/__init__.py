@@ -1,1 +1,72 @@
-"""OpenAI's Realtime API for Trio: typed events over one WebSocket, as structured concurrency."""
+"""OpenAI's Realtime API for Trio: typed events over one WebSocket, as structured concurrency.
+
+::
+
+    async with open_realtime("gpt-realtime-2.1") as conn:
+        await conn.conversation.item.create(role="user", text="Hello!")
+        await conn.response.create()
+        async for event in conn:
+            ...
+
+Events are in `trio_realtime.events`, what they hold in `trio_realtime.types`, audio arithmetic in
+`trio_realtime.audio`, a simulated server in `trio_realtime.testing`.
+"""
+
+from trio_realtime._connection import EventStream, Statistics
+from trio_realtime._endpoint import (
+    AzureEndpoint,
+    Endpoint,
+    Handshake,
+    OpenAIEndpoint,
+    StreamFactory,
+    Target,
+)
+from trio_realtime._open import RealtimeConnection, open_realtime
+from trio_realtime._options import DEFAULT_OPTIONS, Options
+from trio_realtime._version import __version__
+from trio_realtime.errors import (
+    AuthenticationError,
+    CloseInfo,
+    ConnectError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    HandshakeRejectedError,
+    InboxOverflowError,
+    KeepaliveTimeoutError,
+    MessageTooBigError,
+    RealtimeError,
+    ResponseFailedError,
+    ServerError,
+    SessionExpiredError,
+    SessionRefusedError,
+)
+
+__all__ = [
+    "DEFAULT_OPTIONS",
+    "AuthenticationError",
+    "AzureEndpoint",
+    "CloseInfo",
+    "ConnectError",
+    "ConnectTimeoutError",
+    "ConnectionClosedError",
+    "Endpoint",
+    "EventStream",
+    "Handshake",
+    "HandshakeRejectedError",
+    "InboxOverflowError",
+    "KeepaliveTimeoutError",
+    "MessageTooBigError",
+    "OpenAIEndpoint",
+    "Options",
+    "RealtimeConnection",
+    "RealtimeError",
+    "ResponseFailedError",
+    "ServerError",
+    "SessionExpiredError",
+    "SessionRefusedError",
+    "Statistics",
+    "StreamFactory",
+    "Target",
+    "__version__",
+    "open_realtime",
+]

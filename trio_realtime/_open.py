@@ -17,7 +17,13 @@ import trio
 from pydantic import JsonValue
 
 from trio_realtime._connection import Link, Shell, open_link
-from trio_realtime._endpoint import Endpoint, Handshake, OpenAIEndpoint, StreamFactory, Target
+from trio_realtime._endpoint import (
+    Endpoint,
+    Handshake,
+    OpenAIEndpoint,
+    StreamFactory,
+    target_from_arguments,
+)
 from trio_realtime._options import DEFAULT_OPTIONS, Options
 from trio_realtime._redaction import redact_url
 from trio_realtime._resources import (
@@ -139,10 +145,7 @@ async def open_realtime(
         raise ValueError(f'errors must be "raise" or "yield", not {errors!r}')
     if endpoint is None:
         endpoint = _endpoint_from_environment(os.environ)
-    if model is None and call_id is None:
-        deployment = getattr(endpoint, "deployment", None)
-        model = deployment if isinstance(deployment, str) else None
-    target = Target(model=model, call_id=call_id, dialect=dialect)
+    target = target_from_arguments(endpoint, model=model, call_id=call_id, dialect=dialect)
     prepare(SessionCreated, SessionUpdated)
     await trio.lowlevel.checkpoint()
     handshake = await endpoint.handshake(target)
@@ -194,8 +197,7 @@ class _Connector:
     async def connect(self, nursery: trio.Nursery) -> Transport:
         """Open the stream, then the WebSocket on it."""
         # Loaded when it is used: the WebSocket library is a third of our import time.
-        from trio_realtime._transport._client import open_transport
-        from trio_realtime._transport._streams import open_stream
+        from trio_realtime._transport import open_stream, open_transport
 
         link = self._link
         stream = await open_stream(
