@@ -52,6 +52,11 @@ class PipeStream(trio.abc.HalfCloseableStream):
         self._sending = False
         self._receiving = False
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether this end was closed here."""
+        return self._closed
+
     @contextmanager
     def _alone(self, what: str) -> Generator[None]:
         if getattr(self, what):
