@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, cast, final
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -25,11 +25,11 @@ def value_at(source: object, *path: str) -> object:
     acknowledgement counts even when the rest of its event is odd.
     """
     for name in path:
-        source = _fields(source)
-        if isinstance(source, Mapping):
-            source = source.get(name)
+        fields = _fields(source)
+        if isinstance(fields, Mapping):
+            source = cast("Mapping[str, object]", fields).get(name)
         else:
-            source = getattr(source, name, None)
+            source = cast("object", getattr(fields, name, None))
     return source
 
 
@@ -45,7 +45,7 @@ def states(source: object, name: str) -> bool:
     if isinstance(source, Mapping):
         return name in source
     named: object = getattr(source, "model_fields_set", None)
-    return isinstance(named, set) and name in named
+    return isinstance(named, set) and name in cast("set[str]", named)
 
 
 def _fields(source: object) -> object:
@@ -92,11 +92,13 @@ def outgoing_from_event(
             )
         case "response.create":
             metadata = value_at(event, "response", "metadata")
+            if not isinstance(metadata, Mapping) or not metadata:
+                metadata = None
             return Outgoing(
                 sent_type,
                 sent_id,
                 conversation=text_at(event, "response", "conversation"),
-                metadata=metadata if isinstance(metadata, Mapping) and metadata else None,
+                metadata=cast("Mapping[str, object] | None", metadata),
             )
         case _:
             return Outgoing(

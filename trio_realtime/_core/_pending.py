@@ -355,8 +355,9 @@ class Pending:
 
     @staticmethod
     def _wake(place: Place) -> None:
-        if place.wake is not None:
-            place.wake()
+        # Only requests have a turn or an answer to be woken for, and each has a caller to wake.
+        assert place.wake is not None
+        place.wake()
 
     def _refuse(self, event: ServerEvent) -> Verdict:
         """Find whom an error names, and settle it."""

@@ -29,6 +29,3 @@ class RecentIds:
 
     def __contains__(self, id_: object) -> bool:
         return id_ in self._ids
-
-    def __len__(self) -> int:
-        return len(self._ids)
