@@ -7,12 +7,12 @@ checked, and everything else still is.
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias, cast
 
-import jsonschema
 from pydantic import JsonValue
 
 from trio_realtime.events import InvalidEvent, UnknownEvent, decode_server
@@ -32,16 +32,21 @@ def _schema() -> dict[str, JsonValue]:
     return _loaded("schema.json")
 
 
+class _Validator(Protocol):
+    def validate(self, instance: object) -> None: ...
+
+
 @functools.cache
-def _validator(kind: str) -> jsonschema.Draft202012Validator | None:
+def _validator(kind: str) -> _Validator | None:
     schema = _schema()
     index = schema.get("x-event-index")
     names = index["ga_server"] if isinstance(index, dict) else None
     if not isinstance(names, dict) or kind not in names:
         return None
-    return jsonschema.Draft202012Validator(
-        {"$ref": f"#/$defs/{names[kind]}", "$defs": schema["$defs"]}
-    )
+    # By name: it has no type stubs of its own.
+    jsonschema = importlib.import_module("jsonschema")
+    rules = {"$ref": f"#/$defs/{names[kind]}", "$defs": schema["$defs"]}
+    return cast("_Validator", jsonschema.Draft202012Validator(rules))
 
 
 @functools.cache

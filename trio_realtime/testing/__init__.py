@@ -1,1 +1,51 @@
-"""Filled by its owner."""
+"""A simulated server to test applications with: in memory or on a port, under real or mock time.
+
+It is a model of the real server, not a script; it works without pytest, and with any client.
+"""
+
+from trio_realtime._core.simulator import (
+    Action,
+    CallTool,
+    ClientFrame,
+    ClientHandshake,
+    Conversation,
+    Fail,
+    Refuse,
+    Say,
+    Silence,
+)
+from trio_realtime.testing._pipes import PipeStream, pipe_pair
+from trio_realtime.testing._responders import Answer, ReplyFunction, Responder
+from trio_realtime.testing._seeding import seeded
+from trio_realtime.testing._server import (
+    SimulatedEndpoint,
+    SimulatedServer,
+    SimulatedServerOnPort,
+    SimulatedServerOptions,
+    serve_simulated,
+)
+from trio_realtime.testing._session import SimulatedSession
+
+__all__ = [
+    "Action",
+    "Answer",
+    "CallTool",
+    "ClientFrame",
+    "ClientHandshake",
+    "Conversation",
+    "Fail",
+    "PipeStream",
+    "Refuse",
+    "ReplyFunction",
+    "Responder",
+    "Say",
+    "Silence",
+    "SimulatedEndpoint",
+    "SimulatedServer",
+    "SimulatedServerOnPort",
+    "SimulatedServerOptions",
+    "SimulatedSession",
+    "pipe_pair",
+    "seeded",
+    "serve_simulated",
+]

@@ -1,0 +1,90 @@
+"""Who is asked what the model says: one answer for all, a list of them, or a function.
+
+This module does not know when a response begins, nor how its answer is streamed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, TypeAlias
+
+from trio_realtime._core.simulator import (
+    Action,
+    CallTool,
+    Conversation,
+    Fail,
+    Object,
+    Question,
+    Refuse,
+    Say,
+    Silence,
+    default_reply,
+)
+
+if TYPE_CHECKING:
+    from trio_realtime.testing._session import SimulatedSession
+
+Answer: TypeAlias = Action | str | Sequence[Action | str]
+"""What a response says: one action, several, or a text to say."""
+
+ReplyFunction: TypeAlias = (
+    "Callable[[SimulatedSession, Conversation, Object], Answer | Awaitable[Answer]]"
+)
+"""Decides for each response. It is called with the session, its conversation and the parameters
+of the `response.create` (none for a response that voice detection began)."""
+
+Responder: TypeAlias = "Action | str | ReplyFunction | Sequence[Answer | ReplyFunction] | None"
+"""Who decides what the model says; None for the default, which repeats what it is told.
+
+A sequence gives one answer per response, in order, over all sessions of the server; asked for
+more, it fails the server's block.
+"""
+
+_ACTIONS = (Say, CallTool, Fail, Refuse, Silence)
+
+
+def plan_from_answer(answer: Answer) -> tuple[Action, ...]:
+    """Write an answer as the actions it stands for.
+
+    Raises:
+        TypeError: if it is not an answer.
+    """
+    if isinstance(answer, str):
+        return (Say(answer),)
+    if isinstance(answer, _ACTIONS):
+        return (answer,)
+    if not isinstance(answer, Sequence):
+        raise TypeError(f"a responder answers with an action or a text, not {answer!r}")
+    return tuple(action for each in answer for action in plan_from_answer(each))
+
+
+class Asked:
+    """A responder, and how often it was asked."""
+
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
+        self._times = 0
+
+    def answer(
+        self, question: Question, session: SimulatedSession
+    ) -> tuple[Action, ...] | Awaitable[Answer]:
+        """Ask what a response says. An asynchronous responder's answer is yet to be awaited.
+
+        Raises:
+            AssertionError: if a sequence of answers has run out.
+        """
+        self._times += 1
+        responder = self._responder
+        if responder is None:
+            return default_reply(question.tools, question.tool_choice, question.context)
+        if isinstance(responder, Sequence) and not isinstance(responder, str):
+            if self._times > len(responder):
+                raise AssertionError(
+                    f"the simulated server was given {len(responder)} replies, "
+                    f"and asked for response {self._times}"
+                )
+            responder = responder[self._times - 1]
+        if callable(responder):
+            said = responder(session, session.conversation, question.reply.create)
+            return said if isinstance(said, Awaitable) else plan_from_answer(said)
+        return plan_from_answer(responder)

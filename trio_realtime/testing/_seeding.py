@@ -1,0 +1,77 @@
+"""Where a simulated server's chance comes from, and how a test takes chance away.
+
+`seeded` is the one place that touches Trio's private scheduler; nothing else here knows Trio.
+"""
+
+from __future__ import annotations
+
+import importlib
+import random
+import string
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Final, Protocol, cast
+
+from trio_realtime._connection._ids import seed_ids
+
+_LETTERS: Final = string.digits + string.ascii_letters
+
+# One stream for the process, from which each server draws the seed of its own.
+_source: random.Random = random.Random()  # noqa: S311 - ids are names, not secrets
+
+
+def letters_from_seed(seed: int | None) -> Callable[[int], str]:
+    """Make a source of random letters; None draws its seed from the stream that `seeded` sets."""
+    chance = random.Random(_source.getrandbits(64) if seed is None else seed)  # noqa: S311
+
+    def letters(count: int) -> str:
+        return "".join(chance.choices(_LETTERS, k=count))
+
+    return letters
+
+
+class _Scheduler(Protocol):
+    """What we need of `trio._core._run`. It is private to Trio: our tests run with each release."""
+
+    _ALLOW_DETERMINISTIC_SCHEDULING: bool
+    """Whether a batch of ready tasks is sorted by age before it is shuffled."""
+
+    _r: random.Random
+    """What it is shuffled with."""
+
+
+def _scheduler() -> _Scheduler:
+    return cast("_Scheduler", importlib.import_module("trio._core._run"))
+
+
+@contextmanager
+def seeded(seed: int) -> Generator[None]:
+    """Make everything inside the block depend on `seed` alone: same seed, same interleaving.
+
+    ::
+
+        with seeded(7):
+            trio.run(main, clock=MockClock(autojump_threshold=0))
+
+    It seeds the order in which Trio runs tasks that are ready at the same time, the ids of our
+    connections, and those of simulated servers. It may also be entered inside a running loop, and
+    counts from there on. Blocks may be nested, but not interleaved; one thread at a time.
+
+    The promise holds in memory and in virtual time. Over real sockets and with threads the
+    operating system decides, and nothing is promised.
+
+    Args:
+        seed: Any number.
+    """
+    global _source  # noqa: PLW0603 - the one random stream of the process
+    scheduler = _scheduler()
+    flag, chance, source = scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r, _source
+    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
+    scheduler._r = random.Random(seed)  # noqa: S311 - scheduling is no secret
+    _source = random.Random(seed)  # noqa: S311 - ids are names, not secrets
+    try:
+        with seed_ids(seed):
+            yield
+    finally:
+        scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r = flag, chance
+        _source = source
