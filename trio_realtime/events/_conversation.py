@@ -64,7 +64,7 @@ class ConversationItemTruncate(ClientModel):
 
 
 class ConversationCreated(ServerModel):
-    """A conversation exists. Documented for the start of a session; GA servers do not send it."""
+    """A conversation exists. Documented for the start of a session, and never seen there."""
 
     type: Literal["conversation.created"] = "conversation.created"
     conversation: Conversation

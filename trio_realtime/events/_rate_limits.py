@@ -7,10 +7,10 @@ from trio_realtime.types._usage import RateLimit
 
 
 class RateLimitsUpdated(ServerModel):
-    """What is left of the rate limits, at the beginning of a response.
+    """What is left of the rate limits.
 
-    Tokens for the whole answer are set aside at that moment; what was not used is given back later,
-    without an event.
+    Documented for the beginning of a response, when tokens for the whole answer are set aside; seen
+    after its end. Many responses have none.
     """
 
     type: Literal["rate_limits.updated"] = "rate_limits.updated"

@@ -117,8 +117,7 @@ class InputTranscription(SentModel):
     `gpt-realtime-whisper`."""
 
     delay: TranscriptionDelay | str | None = None
-    """For streaming models such as `gpt-realtime-whisper`, which need turn detection switched
-    off."""
+    """`gpt-realtime-whisper` and `gpt-live-transcribe` only."""
 
 
 class ServerVad(SentModel):

@@ -29,13 +29,15 @@ ItemObject: TypeAlias = Literal["realtime.item"]
 """What the server calls every item."""
 
 ItemStatus: TypeAlias = Literal["completed", "incomplete", "in_progress"]
-"""How far an item is. It does not affect the conversation."""
+"""How far an item is; only told, never acted upon."""
 
 Phase: TypeAlias = Literal["commentary", "final_answer"]
 """What a message of a reasoning model is for: thinking aloud, or the answer."""
 
 
 class _Item(ReceivedModel):
+    """What all items have."""
+
     id: str | None = None
     """Unique in the conversation. Yours may have at most 32 characters; the server chooses one when
     there is none."""

@@ -97,7 +97,7 @@ class RateLimit(ReceivedModel):
     name: RateLimitName | Unrecognised | None = None
     limit: int | None = None
     remaining: int | None = None
-    """After the tokens set aside for the response that is beginning."""
+    """Less what is set aside for responses under way."""
 
     reset_seconds: Number | None = None
 
