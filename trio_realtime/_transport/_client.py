@@ -9,12 +9,11 @@ pings. This module does not know what a message says.
 
 from __future__ import annotations
 
-import re
 import struct
 import time
 from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Final, cast, final
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import outcome
 import trio
@@ -30,6 +29,7 @@ from trio_realtime._transport._answer import (
 )
 from trio_realtime._transport._contract import Ending, Transport, TransportClosed
 from trio_realtime._transport._frames import MAX_CODE, MIN_CODE, FrameMaker
+from trio_realtime._transport._streams import DEFAULT_PORTS
 from trio_realtime._transport._wire import Wire, WireError
 from trio_realtime.errors import ConnectError
 
@@ -43,45 +43,19 @@ QUEUED_MESSAGES: Final = 16
 RECEIVE_BYTES: Final = 65536
 """B11: with the library's 4 KiB a large message takes up to five times as long to decode."""
 
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
-
 
 def request_from_url(url: str) -> tuple[str, str]:
-    """Split a URL into the Host header and the request target, both ASCII.
+    """Split the URL of a `Handshake` into the Host header and the request target.
 
     B18: the port is left out only where it is the scheme's own, and IPv6 keeps its brackets.
     """
     parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss") or parts.hostname is None:
-        raise ValueError(f"a WebSocket URL begins with ws:// or wss://, not {redact_url(url)!r}")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    try:
-        host = host.encode("idna").decode("ascii")
-    except UnicodeError:
-        raise ValueError(f"the host name {host!r} is not a possible one") from None
-    if parts.port not in (None, 443 if parts.scheme == "wss" else 80):
+    host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
+    if parts.port not in (None, DEFAULT_PORTS[parts.scheme]):
         host += f":{parts.port}"
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    # What is percent-encoded stays so; what cannot stand in a request line becomes so.
-    return host, quote(target, safe="!#$%&'()*+,/:;=?@[]~|{}^`\"<>\\")
-
-
-def _headers_for_library(handshake: Handshake) -> tuple[str | None, list[tuple[bytes, bytes]]]:
-    """The `Host` that the endpoint wants, if any, and the other headers as bytes."""
-    host = None
-    headers: list[tuple[bytes, bytes]] = []
-    for name, value in handshake.headers:
-        if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
-            raise ValueError(f"the header {name!r} cannot be sent: names and values are ASCII")
-        if name.lower() == "host":
-            host = value
-        else:
-            headers.append((name.encode(), value.encode()))
-    for token in handshake.subprotocols:
-        if not _HEADER_NAME.fullmatch(token):
-            raise ValueError("a subprotocol cannot be sent: it is not a token")
-    return host, headers
+    return host, (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 @final
@@ -252,7 +226,6 @@ async def open_transport(
     """
     secrets = (*secrets, *handshake.secrets)
     host, target = request_from_url(handshake.url)
-    own_host, headers = _headers_for_library(handshake)
     wire = Wire(stream, options.max_message_bytes)
     reader = _ReaderNursery(nursery)
     upgrade = _Upgrade(wire, redact_url(handshake.url, secrets), secrets)
@@ -265,10 +238,10 @@ async def open_transport(
             ws = await trio_websocket.wrap_client_stream(
                 cast("trio.Nursery", reader),
                 cast("trio.SocketStream", wire),
-                own_host or host,
+                host,
                 target,
                 subprotocols=handshake.subprotocols,
-                extra_headers=headers,
+                extra_headers=[(n.encode(), v.encode()) for n, v in handshake.headers],
                 message_queue_size=QUEUED_MESSAGES,
                 # B12: the library counts characters, and throws queued messages away. The wire
                 # counts bytes before it: this limit is never reached.

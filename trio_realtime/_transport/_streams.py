@@ -46,7 +46,7 @@ async def open_stream(
     """Open what a WebSocket to `url` runs over. Cancelled, everything is closed.
 
     Args:
-        url: A `ws:` or `wss:` URL.
+        url: A `ws:` or `wss:` URL, checked as `Handshake` does.
         ssl_context: For `wss:`, and for a proxy that speaks TLS. The default trusts what the
             system trusts, and honours `SSL_CERT_FILE`.
         proxy: An `http:` or `https:` URL of a proxy, with user and password if it wants them.
@@ -61,9 +61,7 @@ async def open_stream(
     if sum(way is not None for way in (proxy, unix_socket, stream_factory)) > 1:
         raise ValueError("proxy=, unix_socket= and stream_factory= exclude one another")
     parts = urlsplit(url)
-    host = parts.hostname
-    if parts.scheme not in DEFAULT_PORTS or not host:
-        raise ValueError(f"a WebSocket URL begins with ws:// or wss://, not {redact_url(url)!r}")
+    host = parts.hostname or ""
     port = parts.port or DEFAULT_PORTS[parts.scheme]
     way = None if proxy is None else proxy_from_url(proxy)
     if way is None and trust_env and unix_socket is None and stream_factory is None:

@@ -26,8 +26,12 @@ from trio_realtime._transport._frames import (
     close_frame,
 )
 
-PIECE_BYTES: Final = 65536
-"""How much is handed to the stream at once: small enough that `last_sent` shows progress."""
+SOCKET_PIECE: Final = 65536
+"""How much is offered to a socket at once. It says how much of it it took."""
+
+STREAM_PIECE: Final = 16384
+"""How much is handed to any other stream at once, TLS's largest record. It says only when it has
+taken all: with larger pieces a slow link would look dead, for `last_sent` would stand still."""
 
 MAX_CONTROL_BYTES: Final = 1024 * 1024
 """How many bytes of pongs may wait. More is a ping flood from a peer that does not read."""
@@ -201,10 +205,10 @@ class Wire(trio.abc.Stream):
         self._writing = True
         try:
             while self._buffer and not self._aborted and (mark is None or self.bytes_out < mark):
-                piece = self._buffer[:PIECE_BYTES]
                 if self._socket is not None:
-                    count = await self._socket.send(piece)
+                    count = await self._socket.send(self._buffer[:SOCKET_PIECE])
                 else:
+                    piece = self._buffer[:STREAM_PIECE]
                     await self.stream.send_all(piece)
                     count = len(piece)
                 del self._buffer[:count]
