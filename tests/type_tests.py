@@ -204,7 +204,7 @@ def building(audio: bytes, tools: list[FunctionTool]) -> None:
     ResponseCreate(response=ResponseConfig(input=[item, ItemReference(id="item_1")]))
     encode({"type": "lamp.light", "lit": True}, extra_fields={"colour": None})
     InputAudioBufferAppend(audio="AAAA")  # type: ignore[arg-type]
-    RealtimeSessionConfig(instrctions="x")  # type: ignore[call-arg]
+    RealtimeSessionConfig(instruction="x")  # type: ignore[call-arg]
 
 
 def making_items_sendable(item: Item, message: AssistantMessage) -> None:

@@ -187,7 +187,7 @@ def test_mappings_build_what_models_would() -> None:
 # pain 16
 def test_a_typo_inside_a_mapping_is_an_error_where_it_is_made() -> None:
     typos: list[JsonValue] = [
-        {"type": "realtime", "instrctions": "x"},
+        {"type": "realtime", "instruction": "x"},
         {
             "type": "realtime",
             "audio": {"input": {"turn_detection": {"type": "server_vad", "x": 1}}},
