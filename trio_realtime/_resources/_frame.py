@@ -102,9 +102,9 @@ def readable_part(answer: ServerEvent, field: str) -> str:
     An answer acknowledges by its type alone, so a call may succeed with an answer that this release
     cannot read. What can be read of it is worth more than an error.
     """
-    if not isinstance(answer, InvalidEvent) or not isinstance(answer.data, dict):
-        return "{}"
-    part = answer.data.get(field)
+    # The pending table settles a request with the right type of event or with an invalid one.
+    assert isinstance(answer, InvalidEvent)
+    part = answer.data.get(field) if isinstance(answer.data, dict) else None
     if not isinstance(part, dict):
         return "{}"
     wrong = {
