@@ -66,7 +66,9 @@ class Options:
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
             value: object = getattr(self, field.name)
-            if field.name == "wait_for_session" or value is None:
+            if field.name == "wait_for_session":
+                continue
+            if value is None and field.name in {"ping_interval", "failure_grace"}:
                 continue
             if not isinstance(value, int | float) or math.isnan(value) or value < 0:
                 raise ValueError(f"{field.name} must be a number, 0 or more; it is {value!r}")

@@ -13,7 +13,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias, final
 
-from trio_realtime._redaction import redact
+from trio_realtime._redaction import redact, redact_headers, redact_url
 
 if TYPE_CHECKING:
     from trio_realtime.events import Error, ResponseDone
@@ -39,6 +39,13 @@ class CloseInfo:
 
     closed_by: ClosedBy
     """Who ended it."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", redact(self.reason))
+
+
+def _redacted(text: str | None, secrets: Collection[str]) -> str | None:
+    return None if text is None else redact(text, secrets)
 
 
 def _rebuilt(cls: type[RealtimeError], state: Mapping[str, object]) -> RealtimeError:
@@ -82,7 +89,7 @@ class ConnectError(RealtimeError):
     ) -> None:
         super().__init__()
         self.message = redact(message, secrets)
-        self.url = None if url is None else redact(url, secrets)
+        self.url = None if url is None else redact_url(url, secrets)
 
     def __str__(self) -> str:
         return self.message if self.url is None else f"{self.message} ({self.url})"
@@ -155,12 +162,12 @@ class HandshakeRejectedError(_RefusedError):
             secrets=secrets,
         )
         self.status_code = status_code
-        self.headers = headers
+        self.headers = redact_headers(headers, secrets)
         self.body = redact(body, secrets)
         self.request_id = request_id
         self.retry_after = retry_after
-        self.code = code
-        self.message_from_server: str | None = None if message is None else redact(message, secrets)
+        self.code = _redacted(code, secrets)
+        self.message_from_server: str | None = _redacted(message, secrets)
         """The server's own sentence, when the body held one."""
 
 
@@ -190,8 +197,8 @@ class SessionRefusedError(_RefusedError):
         secrets: Collection[str] = (),
     ) -> None:
         super().__init__(message, url=url, secrets=secrets)
-        self.code = code
-        self.param = param
+        self.code = _redacted(code, secrets)
+        self.param = _redacted(param, secrets)
         self.close_code = close_code
         self.request_id = request_id
 
@@ -225,7 +232,7 @@ class AuthenticationError(_RefusedError):
             url=url,
             secrets=secrets,
         )
-        self.code = code
+        self.code = _redacted(code, secrets)
         self.status_code = status_code
         self.close_code = close_code
         self.request_id = request_id
@@ -267,8 +274,8 @@ class ConnectionClosedError(RealtimeError):
         self.info = info
         self.unsent = unsent
         self.uncertain = uncertain
-        self.url = url
-        self.detail = detail
+        self.url = None if url is None else redact_url(url)
+        self.detail = redact(detail)
 
     def __str__(self) -> str:
         who = {
@@ -358,7 +365,7 @@ class ServerError(RealtimeError):
     waiting (unless the connection was opened with `errors="yield"`).
     """
 
-    _left_behind = ("event",)
+    _left_behind: tuple[str, ...] = ("event",)
 
     type: str | None
     """The class of error, such as `invalid_request_error`."""
@@ -391,9 +398,9 @@ class ServerError(RealtimeError):
     ) -> None:
         super().__init__()
         self.type = type
-        self.code = code
+        self.code = _redacted(code, secrets)
         self.message = redact(message, secrets)
-        self.param = param
+        self.param = _redacted(param, secrets)
         self.event_id = event_id
         self.event = event
 
@@ -408,7 +415,7 @@ class ServerError(RealtimeError):
 class ResponseFailedError(RealtimeError):
     """A response ended with status `failed`."""
 
-    _left_behind = ("event",)
+    _left_behind: tuple[str, ...] = ("event",)
 
     response: Response
     """The response as the server reported it."""
@@ -422,8 +429,8 @@ class ResponseFailedError(RealtimeError):
     def __str__(self) -> str:
         details = self.response.status_details
         error = None if details is None else details.error
-        said = "no reason given" if error is None else f"{error.code or error.type}: {error.message}"
-        return redact(f"response {self.response.id} failed: {said}")
+        said = f"{error.code or error.type}: {error.message}" if error else "no reason given"
+        return redact(f"response {self.response.id or 'without an id'} failed: {said}")
 
 
 def server_error_from_event(event: Error, secrets: Collection[str] = ()) -> ServerError:
