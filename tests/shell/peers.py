@@ -6,14 +6,18 @@ A peer serves one connection and is cut off by the test's nursery. `pipe_to` put
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Final, TypeAlias
 
 import trio
 
-from trio_realtime._transport import TransportClosed
+from trio_realtime import DEFAULT_OPTIONS, Handshake, Options
+from trio_realtime._transport import Transport, TransportClosed
+from trio_realtime._transport._client import open_transport
 from trio_realtime._transport._server import ServerWebSocket, accept_websocket
 from trio_realtime.testing._pipes import PipeStream, pipe_pair
 
@@ -75,6 +79,12 @@ def close(code: int, reason: str = "") -> bytes:
 # ---- Where a peer is ----
 
 
+async def serve(peer: Peer, stream: trio.abc.Stream) -> None:
+    """Run a peer whose client may vanish."""
+    with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        await peer(stream)
+
+
 def pipe_to(
     nursery: trio.Nursery, peer: Peer, *, capacity: int | tuple[int, int] = 65536
 ) -> Callable[[str, int], Awaitable[PipeStream]]:
@@ -82,11 +92,42 @@ def pipe_to(
 
     async def connect(host: str, port: int) -> PipeStream:
         ours, theirs = pipe_pair(capacity=capacity)
-        nursery.start_soon(peer, theirs)
+        nursery.start_soon(serve, peer, theirs)
         await trio.lowlevel.checkpoint()
         return ours
 
     return connect
+
+
+HANDSHAKE: Final = Handshake(url="ws://localhost/v1/realtime?model=m")
+
+
+@asynccontextmanager
+async def transport_to(
+    peer: Peer,
+    *,
+    capacity: int | tuple[int, int] = 65536,
+    options: Options = DEFAULT_OPTIONS,
+) -> AsyncGenerator[Transport]:
+    """Open a transport to `peer` over pipes; nothing of it may be left at the end of the block."""
+    async with trio.open_nursery() as nursery:
+        connect = pipe_to(nursery, peer, capacity=capacity)
+        async with trio.open_nursery() as ours:
+            transport = await open_transport(ours, await connect("", 0), HANDSHAKE, options)
+            try:
+                yield transport
+            finally:
+                await transport.aclose()
+        nursery.cancel_scope.cancel()
+
+
+async def ending_of(transport: Transport) -> TransportClosed:
+    """What `receive` raises, after all messages."""
+    try:
+        while True:
+            await transport.receive()
+    except TransportClosed as closed:
+        return closed
 
 
 @asynccontextmanager
@@ -94,7 +135,7 @@ async def tcp_peer(peer: Peer, host: str = "127.0.0.1") -> AsyncGenerator[int]:
     """Serve `peer` on a free port of loopback, for the length of the block; gives the port."""
     async with trio.open_nursery() as nursery:
         listeners = await trio.open_tcp_listeners(0, host=host)
-        nursery.start_soon(trio.serve_listeners, peer, listeners)
+        nursery.start_soon(trio.serve_listeners, partial(serve, peer), listeners)
         yield listeners[0].socket.getsockname()[1]
         nursery.cancel_scope.cancel()
 
@@ -109,8 +150,9 @@ async def black_hole(stream: trio.abc.Stream) -> None:
 
 async def swallower(stream: trio.abc.Stream) -> None:
     """Reads everything and answers nothing."""
-    while await stream.receive_some():
-        pass
+    with contextlib.suppress(trio.BrokenResourceError):
+        while await stream.receive_some():
+            pass
     await trio.sleep_forever()
 
 
@@ -166,6 +208,7 @@ def upgraded(behave: Callable[[ServerWebSocket, trio.abc.Stream], Awaitable[None
         finally:
             await trio.aclose_forcefully(stream)
 
+    peer.__name__ = behave.__name__
     return peer
 
 
@@ -185,6 +228,19 @@ async def polite(ws: ServerWebSocket, stream: trio.abc.Stream) -> None:
 async def interim_first(stream: trio.abc.Stream) -> None:
     """Answers 100 and 103 before 101."""
     await polite(_WithInterim(stream))
+
+
+async def pings_after_close(stream: trio.abc.Stream) -> None:
+    """Answers a CLOSE with a ping, and only then with a CLOSE."""
+
+    async def behave(ws: ServerWebSocket, stream: trio.abc.Stream) -> None:
+        ws.answer_close = False
+        with contextlib.suppress(TransportClosed):
+            await _read(ws)
+        await stream.send_all(ping() + close(1000))
+        assert await stream.receive_some() == b""
+
+    await upgraded(behave)(stream)
 
 
 @upgraded
@@ -236,8 +292,9 @@ async def floods_and_does_not_read(ws: ServerWebSocket, stream: trio.abc.Stream)
 
 async def flood(stream: trio.abc.Stream) -> None:
     pings = ping(b"p" * 125) * 8
-    while True:
-        await stream.send_all(pings)
+    with contextlib.suppress(trio.BrokenResourceError):
+        while True:
+            await stream.send_all(pings)
 
 
 @upgraded

@@ -152,17 +152,18 @@ class WebSocketTransport:
         try:
             message = await self._ws.get_message()
         except trio_websocket.ConnectionClosed as error:
-            if self._wire.ending is None:
-                self._break_off(error)
-            raise self._closed(await self._wire.wait_ending()) from None
-        self.frames_in += 1
-        return message
+            reason = error.reason
+        else:
+            self.frames_in += 1
+            return message
+        if self._wire.ending is None:
+            self._break_off(reason)
+        raise self._closed(await self._wire.wait_ending())
 
-    def _break_off(self, closed: trio_websocket.ConnectionClosed) -> None:
-        """The library gave up on what it was fed: the server broke the protocol."""
-        code = 1002 if closed.reason is None else closed.reason.code
-        said = "" if closed.reason is None else closed.reason.reason
-        error = WireError(f"the server broke the WebSocket protocol: {said or code}")
+    def _break_off(self, given: trio_websocket.CloseReason | None) -> None:
+        """The library gave up on what it was fed, for the server broke the protocol."""
+        code, said = (1002, None) if given is None else (given.code, given.reason)
+        error = WireError(f"the server broke the WebSocket protocol: {said or self._reader.result}")
         self._wire.end(Ending(None, "", "network", cause=error))
         self._wire.close_output(Ending(code, "", "us"))
 
