@@ -80,12 +80,12 @@ def base_from_url(url: object, name: str) -> Base:
         raise ValueError(f"{name} must begin with https:// (or http://, wss://, ws://) and a host")
     if "@" in parts.netloc:
         raise ValueError(f"{name} must not hold a user name or password: use extra_headers")
-    if port == 0 or not _is_host(host):
+    literal = "[" in parts.netloc
+    if port == 0 or not _is_host(host, literal=literal):
         raise ValueError(
             f"{name} has no usable host and port; names with other letters are written xn--"
         )
-    literal = f"[{host}]" if ":" in host else host
-    authority = literal if port is None else f"{literal}:{port}"
+    authority = (f"[{host}]" if literal else host) + ("" if port is None else f":{port}")
     return Base(scheme, authority, quote(parts.path, safe=_PATH_SAFE).rstrip("/"), parts.query)
 
 
@@ -159,8 +159,8 @@ def is_exposed(url: str) -> bool:
     return not (address.is_loopback if address.version == 4 else address == _LOOPBACK)
 
 
-def _is_host(host: str) -> bool:
-    if ":" not in host:
+def _is_host(host: str, *, literal: bool) -> bool:
+    if not literal:
         return _HOST.fullmatch(host) is not None
     try:
         ipaddress.IPv6Address(host)
