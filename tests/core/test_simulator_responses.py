@@ -326,10 +326,10 @@ def test_functions_are_called_with_the_json_that_follows() -> None:
 
 
 def test_the_ways_to_end_a_response() -> None:
-    plans: Iterator[list[Action]] = iter(
-        [[Fail("rate_limit_exceeded")], [Silence()], [Refuse("odd", "No.")], [Say("fine")]]
+    plans: Iterator[Action] = iter(
+        [Fail("rate_limit_exceeded"), Silence(), Refuse("odd", "No."), Say("fine")]
     )
-    client = Client(reply=lambda _: next(plans))
+    client = Client(reply=lambda _: [next(plans)])
     response = at(client.respond()[-1], "response")
     assert at(response, "status") == "failed"
     assert at(response, "status_details", "error") == {

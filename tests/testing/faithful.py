@@ -65,7 +65,7 @@ def _always_present(kind: str) -> tuple[tuple[str, ...], ...]:
                     if isinstance(facts, dict) and facts["present"] == event["n"]
                 }
             )
-    common = set.intersection(*per_provider) if per_provider else set[str]()
+    common = per_provider[0].intersection(*per_provider) if per_provider else set[str]()
     return tuple(tuple(path.split(".")) for path in sorted(common) if "[]" not in path)
 
 

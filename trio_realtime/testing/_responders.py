@@ -6,7 +6,7 @@ This module does not know when a response begins, nor how its answer is streamed
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
 
 from trio_realtime._core.simulator import (
     Action,
@@ -40,22 +40,21 @@ A sequence gives one answer per response, in order, over all sessions of the ser
 more, it fails the server's block.
 """
 
-_ACTIONS = (Say, CallTool, Fail, Refuse, Silence)
 
-
-def plan_from_answer(answer: Answer) -> tuple[Action, ...]:
-    """Write an answer as the actions it stands for.
+def plan_from_answer(answer: object) -> tuple[Action, ...]:
+    """Write an `Answer` as the actions it stands for.
 
     Raises:
-        TypeError: if it is not an answer.
+        TypeError: if it is none.
     """
     if isinstance(answer, str):
         return (Say(answer),)
-    if isinstance(answer, _ACTIONS):
+    if isinstance(answer, (Say, CallTool, Fail, Refuse, Silence)):
         return (answer,)
     if not isinstance(answer, Sequence):
         raise TypeError(f"a responder answers with an action or a text, not {answer!r}")
-    return tuple(action for each in answer for action in plan_from_answer(each))
+    several = cast("Sequence[object]", answer)
+    return tuple(action for each in several for action in plan_from_answer(each))
 
 
 class Asked:
@@ -77,14 +76,26 @@ class Asked:
         responder = self._responder
         if responder is None:
             return default_reply(question.tools, question.tool_choice, question.context)
-        if isinstance(responder, Sequence) and not isinstance(responder, str):
+        if _is_list(responder):
             if self._times > len(responder):
                 raise AssertionError(
                     f"the simulated server was given {len(responder)} replies, "
                     f"and asked for response {self._times}"
                 )
             responder = responder[self._times - 1]
-        if callable(responder):
+        if _is_function(responder):
             said = responder(session, session.conversation, question.reply.create)
-            return said if isinstance(said, Awaitable) else plan_from_answer(said)
+            return said if _is_awaitable(said) else plan_from_answer(said)
         return plan_from_answer(responder)
+
+
+def _is_list(responder: Responder) -> TypeGuard[Sequence[Answer | ReplyFunction]]:
+    return isinstance(responder, Sequence) and not isinstance(responder, str)
+
+
+def _is_function(responder: Responder) -> TypeGuard[ReplyFunction]:
+    return callable(responder)
+
+
+def _is_awaitable(said: object) -> TypeGuard[Awaitable[Answer]]:
+    return isinstance(said, Awaitable)

@@ -10,7 +10,7 @@ import random
 import string
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Final, Protocol, cast
+from typing import Final
 
 from trio_realtime._connection._ids import seed_ids
 
@@ -30,18 +30,14 @@ def letters_from_seed(seed: int | None) -> Callable[[int], str]:
     return letters
 
 
-class _Scheduler(Protocol):
-    """What we need of `trio._core._run`. It is private to Trio: our tests run with each release."""
+_SCHEDULER: Final = "trio._core._run"
+"""A private module of Trio's: our tests run with each of its releases."""
 
-    _ALLOW_DETERMINISTIC_SCHEDULING: bool
-    """Whether a batch of ready tasks is sorted by age before it is shuffled."""
+_FLAG: Final = "_ALLOW_DETERMINISTIC_SCHEDULING"
+"""Whether a batch of ready tasks is sorted by age before it is shuffled."""
 
-    _r: random.Random
-    """What it is shuffled with."""
-
-
-def _scheduler() -> _Scheduler:
-    return cast("_Scheduler", importlib.import_module("trio._core._run"))
+_CHANCE: Final = "_r"
+"""What it is shuffled with."""
 
 
 @contextmanager
@@ -64,14 +60,15 @@ def seeded(seed: int) -> Generator[None]:
         seed: Any number.
     """
     global _source  # noqa: PLW0603 - the one random stream of the process
-    scheduler = _scheduler()
-    flag, chance, source = scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r, _source
-    scheduler._ALLOW_DETERMINISTIC_SCHEDULING = True
-    scheduler._r = random.Random(seed)  # noqa: S311 - scheduling is no secret
+    scheduler = vars(importlib.import_module(_SCHEDULER))
+    before = {name: scheduler[name] for name in (_FLAG, _CHANCE)}
+    source = _source
+    scheduler[_FLAG] = True
+    scheduler[_CHANCE] = random.Random(seed)  # noqa: S311 - scheduling is no secret
     _source = random.Random(seed)  # noqa: S311 - ids are names, not secrets
     try:
         with seed_ids(seed):
             yield
     finally:
-        scheduler._ALLOW_DETERMINISTIC_SCHEDULING, scheduler._r = flag, chance
+        scheduler.update(before)
         _source = source

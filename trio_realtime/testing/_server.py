@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack, final
+from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack, cast, final
 
 import trio
 
@@ -34,6 +34,8 @@ SESSIONS_MAX: Final = 10_000
 """How many sessions a server keeps to be looked at; the oldest go first."""
 
 _MESSAGE_MAX: Final = 64 * 2**20
+
+_DISCARD_BYTES: Final = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +152,17 @@ class SimulatedServer:
         exc_type: type[BaseException] | None,
         exc: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool:
+    ) -> None:
         nursery, manager = self._nursery, self._manager
         assert nursery is not None
         assert manager is not None
         self._nursery = None
         nursery.cancel_scope.cancel()
-        if exc is None or self._failed or _is_cancellation(exc):
-            return bool(await manager.__aexit__(exc_type, exc, traceback))
-        # The body's own failure is not the server's: it goes on as it is, in no group.
-        await manager.__aexit__(None, None, None)
-        return False
+        if self._failed or (exc is not None and _is_cancellation(exc)):
+            await manager.__aexit__(exc_type, exc, traceback)
+        else:
+            # The body's own failure is not the server's: it goes on as it is, in no group.
+            await manager.__aexit__(None, None, None)
 
     def refuse_connection(
         self, status: int = 429, *, retry_after: float | None = None, body: str = ""
@@ -212,7 +214,9 @@ class SimulatedServer:
         ws = await request.accept(subprotocol=handshake.subprotocol)
         ws.answer_close = self._answer_close
         session = self._session(handshake)
-        await session.run(ws)
+        if await session.run(ws) and not self._answer_close:
+            while await stream.receive_some(_DISCARD_BYTES):
+                pass
 
     def _session(self, handshake: ClientHandshake) -> SimulatedSession:
         simulation = Simulation(
@@ -247,7 +251,7 @@ class SimulatedServerOnPort(SimulatedServer):
     port: int = 0
     """The port it listens at."""
 
-    def listen(self, listeners: Sequence[trio.SocketListener]) -> None:
+    def listen(self, listeners: list[trio.SocketListener]) -> None:
         """Take clients from these listeners, until the block is left."""
         assert self._nursery is not None
         host, self.port = listeners[0].socket.getsockname()[:2]
@@ -264,7 +268,8 @@ def _written(body: object) -> bytes:
 
 def _is_cancellation(exc: BaseException) -> bool:
     if isinstance(exc, BaseExceptionGroup):
-        return exc.subgroup(trio.Cancelled) is not None
+        group = cast("BaseExceptionGroup[BaseException]", exc)
+        return any(_is_cancellation(each) for each in group.exceptions)
     return isinstance(exc, trio.Cancelled)
 
 

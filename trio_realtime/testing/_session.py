@@ -200,8 +200,11 @@ class SimulatedSession:
 
     # The tasks.
 
-    async def run(self, ws: ServerWebSocket) -> None:
-        """Serve the client until it is gone, or dropped. Never raises for what the client does."""
+    async def run(self, ws: ServerWebSocket) -> bool:
+        """Serve the client until it is gone, or dropped. Never raises for what the client does.
+
+        Returns whether it was the client who ended it.
+        """
         try:
             with self._scope:
                 self._simulation.open()
@@ -210,6 +213,7 @@ class SimulatedSession:
                     nursery.start_soon(self._tick)
                     await self._read(ws)
                     nursery.cancel_scope.cancel()
+            return not self._scope.cancelled_caught
         finally:
             self._closed = True
             for _, scope in self._thinking:
