@@ -16,6 +16,8 @@ async def main() -> None:
                     print(delta, end="", flush=True)
                 case ResponseDone():
                     break
+                case _:
+                    pass
     print()
 
 

@@ -39,6 +39,8 @@ async def main(question: str, reply: str) -> None:
                     print(words, end="", flush=True)
                 case ResponseDone():
                     break
+                case _:
+                    pass
     await trio.Path(reply).write_bytes(wav_from_pcm(spoken))
     print(f"\n{len(spoken) / 48_000:.1f} s of speech in {reply}")
 

@@ -121,7 +121,7 @@ async def main():
     seen = {"events": [], "errors": []}
     async with AsyncOpenAI().realtime.connect(model="gpt-realtime-2.1") as connection:
         await asyncio.wait_for(FLOWS[sys.argv[1]](connection, seen), 20)
-    print(json.dumps(seen))
+    sys.stdout.write(json.dumps(seen))
 
 
 asyncio.run(main())

@@ -19,10 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         from trio_realtime.cli import _app
+
+        return _app.run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        return 130  # what a shell reports for Ctrl-C: 128 + SIGINT
     except ModuleNotFoundError as exc:
         if (exc.name or "").partition(".")[0] not in {"rich", "typer"}:
             raise
         text = "trio-realtime: the command line needs an extra: pip install 'trio-realtime[cli]'"
         print(text, file=sys.stderr)  # noqa: T201 - there is no console without the extra
         return 1
-    return _app.run(sys.argv[1:] if arguments is None else arguments)

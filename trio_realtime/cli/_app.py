@@ -5,6 +5,7 @@ This module knows how a command is called and how it ends. What it does is in `_
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -27,6 +28,8 @@ app = typer.Typer(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command in `arguments` and return the exit status."""
+    # What the library warns of reaches the user as our one line, not as a log's line before it.
+    logging.getLogger("trio_realtime").addHandler(logging.NullHandler())
     try:
         status: object = app(
             args=list(arguments) or ["--help"], prog_name="trio-realtime", standalone_mode=False
@@ -36,7 +39,7 @@ def run(arguments: Sequence[str]) -> int:
         said = getattr(exc, "format_message", None)
         if said is None:
             raise
-        return _complain(2, f"{said()} See trio-realtime --help.")
+        return _complain(2, f"{str(said()).rstrip('.')}. See trio-realtime --help.")
     return status if isinstance(status, int) else 0
 
 

@@ -144,7 +144,7 @@ async def _spoken_turn(
     await _reply(turn)
     reply = out or Path(tempfile.mkdtemp(prefix="trio-realtime-")) / "reply.wav"
     try:
-        reply.write_bytes(wav_from_pcm(turn.audio))
+        reply.write_bytes(wav_from_pcm(turn.audio[: len(turn.audio) // 2 * 2]))
     except OSError as exc:
         raise ProblemError(f"{reply}: {exc.strerror}") from exc
     display.said("audio", f"{duration_ms(turn.audio) / 1000:.2f} s, written to {reply}")
@@ -160,9 +160,9 @@ async def _tool_turn(display: Display, conn: RealtimeConnection) -> Turn:
     await conn.response.create(tool_choice="required")
     await turn.hear()
     for call in turn.calls:
-        output = _weather(call.arguments)
-        display.said("calls", f"{call.name}({call.arguments})")
-        display.said("you", output)
+        output = weather(call.arguments)
+        display.said("server", f"calls {call.name or 'get_weather'}({call.arguments})")
+        display.said("tool", output)
         await conn.conversation.item.create(call_id=call.call_id, output=output)
     await conn.response.create(tool_choice="none")
     await _reply(turn)
@@ -178,7 +178,8 @@ async def _reply(turn: Turn) -> None:
     turn.finish()
 
 
-def _weather(arguments: str) -> str:
+def weather(arguments: str) -> str:
+    """Answer a call of the tool; its arguments are the model's, so anything may be in them."""
     try:
         wanted: JsonValue = json.loads(arguments)
     except ValueError:

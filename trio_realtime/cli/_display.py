@@ -5,7 +5,6 @@ This module knows layout. It does not know what a turn is, nor where its numbers
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Sequence
 from typing import Final, final
@@ -30,8 +29,9 @@ class Display:
     """Lines, speech as it comes, and one table. For one task."""
 
     def __init__(self) -> None:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # a reply may hold what the locale cannot
+        # A reply may hold what the locale cannot write. What replaces stdout may not have this.
+        if reconfigure := getattr(sys.stdout, "reconfigure", None):
+            reconfigure(errors="replace")
         self._console: Console = Console(highlight=False)
         if not self._console.is_terminal:
             self._console.width = _PLAIN_WIDTH

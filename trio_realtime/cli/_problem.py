@@ -6,7 +6,7 @@ This module knows which exceptions are the world's fault. It does not know what 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, final
+from typing import Final, cast, final
 
 from trio_realtime.errors import RealtimeError
 
@@ -21,7 +21,7 @@ class ProblemError(Exception):
 def leaves(error: BaseException) -> Iterator[BaseException]:
     """Yield the exceptions in `error`, without the groups that hold them."""
     if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
+        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
             yield from leaves(inner)
     else:
         yield error

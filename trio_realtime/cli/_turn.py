@@ -63,16 +63,13 @@ class Turn:
 
         Raises:
             ProblemError: if the response did not complete.
+            ConnectionClosedError: if the connection was lost.
+            ServerError: if the server refused something.
         """
         self.calls.clear()
-        async for event in self.conn:
-            self.events += 1
-            self.first_event = self._first(self.first_event)
-            if isinstance(event, ResponseDone):
-                break
+        while not isinstance(event := await self.conn.receive(), ResponseDone):
             self._take(event)
-        else:
-            raise ProblemError("the server closed the connection before it had answered")
+        self._count()
         self.end = trio.current_time() - self._asked
         if event.response.status != "completed":
             raise ProblemError(f"the response ended {event.response.status}")
@@ -86,7 +83,12 @@ class Turn:
     def _first(self, known: float) -> float:
         return trio.current_time() - self._asked if math.isnan(known) else known
 
+    def _count(self) -> None:
+        self.events += 1
+        self.first_event = self._first(self.first_event)
+
     def _take(self, event: ServerEvent) -> None:
+        self._count()
         match event:
             case ResponseOutputTextDelta() | ResponseOutputAudioTranscriptDelta():
                 self.first_words = self._first(self.first_words)

@@ -1,0 +1,113 @@
+"""Every example runs as a user would run it, against the simulated server on a real port."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import trio
+
+from trio_realtime.testing import serve_simulated
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = ROOT / "examples"
+QUESTION = ROOT / "trio_realtime" / "cli" / "question.wav"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+async def said_by(*command: str, cwd: Path = ROOT, key: str = "test") -> str:
+    """Run a Python program against the simulated server and return what it prints."""
+    with trio.fail_after(60):
+        async with serve_simulated() as server:
+            environment = os.environ | {
+                "OPENAI_API_KEY": key,
+                "OPENAI_BASE_URL": server.base_url,
+                "PYTHONWARNINGS": "error",
+            }
+            done = await trio.run_process(
+                [sys.executable, *command],
+                capture_stdout=True,
+                capture_stderr=True,
+                check=False,
+                cwd=cwd,
+                env=environment,
+            )
+    assert done.returncode == 0, done.stderr.decode()
+    assert b"Traceback" not in done.stderr
+    return done.stdout.decode()
+
+
+def programs() -> Sequence[str]:
+    return re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+async def test_the_text_example_prints_the_answer() -> None:
+    said = await said_by(str(EXAMPLES / "01_text.py"))
+    assert said == "You said: Say a couple of paragraphs!\n"
+
+
+async def test_the_voice_example_writes_the_reply(tmp_path: Path) -> None:
+    reply = tmp_path / "reply.wav"
+    said = await said_by(str(EXAMPLES / "02_voice_file.py"), str(QUESTION), str(reply))
+    words, length = said.splitlines()
+    assert re.fullmatch(r"You spoke for 1\.\d seconds\.", words)
+    with wave.open(str(reply)) as file:
+        seconds = file.getnframes() / file.getframerate()
+    assert seconds > 0.5
+    assert length == f"{seconds:.1f} s of speech in {reply}"
+
+
+async def test_the_voice_example_says_how_it_is_called() -> None:
+    done = await trio.run_process(
+        [sys.executable, str(EXAMPLES / "02_voice_file.py")], capture_stderr=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.decode() == "usage: 02_voice_file.py QUESTION.wav REPLY.wav\n"
+
+
+async def test_the_error_example_shows_where_errors_surface() -> None:
+    request, event = (await said_by(str(EXAMPLES / "03_errors.py"))).splitlines()
+    assert request.startswith("raised at the request: ")
+    assert event.startswith("delivered as an event: ")
+    assert "item_never_made" in request
+    assert "item_never_made" in event
+
+
+async def test_the_error_example_survives_a_server_that_is_gone() -> None:
+    async with serve_simulated() as server:
+        base_url = server.base_url
+    done = await trio.run_process(
+        [sys.executable, str(EXAMPLES / "03_errors.py")],
+        capture_stdout=True,
+        env=os.environ | {"OPENAI_API_KEY": "test", "OPENAI_BASE_URL": base_url},
+    )
+    assert done.stdout.decode().startswith("not connected: ")
+
+
+def test_the_readmes_first_program_is_the_first_example() -> None:
+    first = (EXAMPLES / "01_text.py").read_text(encoding="utf-8")
+    assert programs()[0] == first
+    assert len(first.splitlines()) <= 25
+    assert "RealtimeSessionConfig" not in first  # the session type is named nowhere
+    assert '"type"' not in first
+
+
+async def test_the_readmes_test_passes(tmp_path: Path) -> None:
+    (program,) = (text for text in programs() if "async def test_" in text)
+    (tmp_path / "test_readme.py").write_text(program, encoding="utf-8")
+    (tmp_path / "pytest.toml").write_text("[pytest]\ntrio_mode = true\n", encoding="utf-8")
+    said = await said_by("-m", "pytest", "-q", "test_readme.py", cwd=tmp_path)
+    assert "1 passed" in said
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_opens_with_its_one_new_idea(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "The new idea: " in text.splitlines()[0]
+    assert len(text.splitlines()) <= 80
+    assert "environ" not in text  # open_realtime reads the environment
