@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from tests.shell.lines import Peer, line_to, polite
-from trio_realtime import KeepaliveTimeoutError, Options, open_realtime
+from trio_realtime import ConnectionClosedError, KeepaliveTimeoutError, Options, open_realtime
 
 
 async def black_hole(peer: Peer) -> None:
@@ -151,9 +151,6 @@ async def test_a_line_that_breaks_while_it_is_pinged_is_a_plain_loss(
         peer.stream.abort()
 
     async with line_to(behave) as endpoint, open_realtime("m", endpoint=endpoint) as conn:
-        info = None
-        with trio.fail_after(60):
-            while conn.close_info is None:
-                await trio.sleep(1)
-            info = conn.close_info
-        assert info.closed_by == "network"
+        with pytest.raises(ConnectionClosedError) as caught:
+            await conn.wait_closed()
+        assert (caught.value.info.closed_by, trio.current_time()) == ("network", 20)

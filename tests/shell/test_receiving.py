@@ -91,9 +91,23 @@ async def test_receive_nowait_says_when_there_is_nothing() -> None:
             conn.receive_nowait()
 
 
+def when_asked(count: int, size: int = 0) -> Behaviour:
+    """As `speaks`, once the client has sent a frame."""
+
+    async def behave(peer: Peer) -> None:
+        await peer.open_session()
+        await peer.receive()
+        for number in range(count):
+            await peer.send("of.tomorrow", number=number, padding="x" * size)
+        await peer.drain()
+
+    return behave
+
+
 async def test_a_tap_sees_every_event_from_now_on_beside_the_stream() -> None:
-    async with line_to(speaks(3)) as endpoint, open_realtime("m", endpoint=endpoint) as conn:
+    async with line_to(when_asked(3)) as endpoint, open_realtime("m", endpoint=endpoint) as conn:
         with conn.tap() as events, conn.tap() as copy:
+            await conn.send_raw("{}")
             seen: list[object] = [await events.receive() for _ in range(3)]
             assert "tap" in repr(copy)
         assert numbers(seen) == [0, 1, 2]
@@ -103,12 +117,12 @@ async def test_a_tap_sees_every_event_from_now_on_beside_the_stream() -> None:
 
 
 async def test_a_tap_drops_its_oldest_and_counts_them() -> None:
-    async with line_to(speaks(10, size=KIB)) as endpoint:
+    async with line_to(when_asked(10, size=KIB)) as endpoint:
         async with open_realtime("m", endpoint=endpoint) as conn:
             with conn.tap(max_bytes=7 * KIB) as events:
-                await events.receive()
+                await conn.send_raw("{}")
                 await trio.testing.wait_all_tasks_blocked()
-                kept = numbers([events.receive_nowait() for _ in range(9 - events.dropped)])
+                kept = numbers([events.receive_nowait() for _ in range(10 - events.dropped)])
                 assert kept == list(range(10))[-len(kept) :]
                 assert 1 <= len(kept) <= 3
                 with pytest.raises(trio.WouldBlock):

@@ -138,11 +138,11 @@ class Link:
         elif isinstance(event, InvalidEvent) and event.wire_type == "session.created":
             # Opening looks at the type alone: a compatible server's session may not validate.
             self._note_session()
-        delivery: outcome.Value[ServerEvent] = outcome.Value(event)
+        # An outcome each: one can be unwrapped only once.
         for tap in self.taps:
-            tap.deliver(delivery, weight)
+            tap.deliver(outcome.Value(event), weight)
         if verdict is Verdict.DELIVER or (verdict is Verdict.YOURS and not self.raises_errors):
-            self.stream.deliver(delivery, weight)
+            self.stream.deliver(outcome.Value(event), weight)
         elif verdict is Verdict.YOURS:
             assert isinstance(event, Error)
             error = server_error_from_event(event, self.secrets)

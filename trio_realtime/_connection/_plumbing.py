@@ -36,14 +36,15 @@ async def run(link: Link, connect: Connect, dialect: Dialect) -> None:
     """
     try:
         with link.scope:
-            await _carry(link, connect, dialect)
+            try:
+                await _carry(link, connect, dialect)
+            finally:
+                link.finish()
+            if link.loss is not None:
+                await _wait_until_told(link)
     except BaseExceptionGroup as group:
         # Our inner nursery is nobody's business: one level of grouping is the caller's nursery.
         raise _only_one(group) from None
-    finally:
-        link.finish()
-    if link.loss is not None:
-        await _wait_until_told(link)
     if link.body_ended_normally and (error := link.unsent_error()) is not None:
         raise error
 

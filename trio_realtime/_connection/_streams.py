@@ -89,12 +89,14 @@ class EventStream:
                     delivery, weight = await self._take.receive()
                 finally:
                     budget.waiting -= 1
+                self._let_go(weight)
             else:
+                self._let_go(weight)
                 # After the event was taken: cancelling here would lose it.
                 await trio.lowlevel.cancel_shielded_checkpoint()
         except trio.EndOfChannel:
             raise self._why_ended() from None
-        return self._handed_out(delivery, weight)
+        return delivery.unwrap()
 
     def receive_nowait(self) -> ServerEvent:
         """Return the next event if one is here.
@@ -110,7 +112,8 @@ class EventStream:
             delivery, weight = self._take.receive_nowait()
         except trio.EndOfChannel:
             raise self._why_ended() from None
-        return self._handed_out(delivery, weight)
+        self._let_go(weight)
+        return delivery.unwrap()
 
     def __aiter__(self) -> EventStream:
         return self
@@ -131,10 +134,6 @@ class EventStream:
             self._was_read = True
             if not self._is_tap:
                 self._owner.budget.held += self._held
-
-    def _handed_out(self, delivery: Delivery, weight: int) -> ServerEvent:
-        self._let_go(weight)
-        return delivery.unwrap()
 
     def _let_go(self, weight: int) -> None:
         self._held -= weight
