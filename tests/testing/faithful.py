@@ -32,6 +32,18 @@ def _schema() -> dict[str, JsonValue]:
     return _loaded("schema.json")
 
 
+def recorded_sessions() -> dict[str, list[tuple[str, Frame]]]:
+    """The recorded GA sessions: by name, each frame with its direction."""
+    path = _WIRE / "recorded_events.jsonl"
+    sessions: dict[str, list[tuple[str, Frame]]] = {}
+    for line in path.read_text("utf-8").splitlines() if path.exists() else ():
+        record = json.loads(line)
+        if record["dialect"] == "ga" and "voice-live" not in record["provider"]:
+            session = sessions.setdefault(record["group"], [])
+            session.append((record["direction"], record["event"]))
+    return sessions
+
+
 class _Validator(Protocol):
     def validate(self, instance: object) -> None: ...
 

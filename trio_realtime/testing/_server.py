@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack, cast, final
@@ -53,7 +53,7 @@ class SimulatedEndpoint:
     base_url: str
     """Its base URL; in memory a name only, that nothing listens at."""
 
-    api_key: str
+    api_key: str = field(repr=False)
     """The key that is shown to the server."""
 
     stream_factory: StreamFactory | None = None
@@ -256,7 +256,7 @@ class SimulatedServerOnPort(SimulatedServer):
         assert self._nursery is not None
         host, self.port = listeners[0].socket.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        self.base_url = f"http://{shown}:{self.port}/v1"
+        self.base_url: str = f"http://{shown}:{self.port}/v1"
         self._stream_factory = None
         serve = partial(trio.serve_listeners, handler_nursery=self._nursery)
         self._nursery.start_soon(serve, self.serve, listeners)
