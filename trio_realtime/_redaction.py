@@ -161,12 +161,12 @@ def _without_runs_around(text: str, core: str) -> Iterator[str]:
         yield text[end:start]
         yield REDACTED
         end = found + len(core)
-        while end < len(text) and text[end] in _BASE64:
+        while end < len(text) and (text[end] in _BASE64 or text[end] == "="):
             end += 1
     yield text[end:]
 
 
-_BASE64: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_")
+_BASE64: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 
 
 def _shown(rest: str) -> str:
@@ -192,7 +192,7 @@ def _pair_shown(pair: str) -> str:
 
 
 # A sentence that ends in a URL keeps its full stop, and a pair of brackets its second one.
-_SENTENCE_END: Final = ").,;:!}"
+_SENTENCE_END: Final = ").,;:!?}"
 
 
 def _url_in_text(match: re.Match[str]) -> str:
