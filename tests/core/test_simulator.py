@@ -396,6 +396,7 @@ def test_a_session_ends_when_its_time_is_up() -> None:  # pain 12
     assert client.simulation.closing == (1001, error["message"])
     assert client.simulation.due is None
     client.simulation.tick(5000.0)
+    assert client.send("response.create") == []
 
 
 def test_time_that_is_not_up_changes_nothing() -> None:

@@ -85,8 +85,6 @@ class SimulatedSession:
         self._reading = trio.CancelScope()
         self._thinking: list[tuple[Question, trio.CancelScope]] = []
 
-    # Looking.
-
     @property
     def session(self) -> Object:
         """The effective session, as the last `session.updated` told it. A copy."""
@@ -128,8 +126,6 @@ class SimulatedSession:
         await trio.lowlevel.checkpoint()
         while not self._closed:
             await self._changed.park()
-
-    # Driving.
 
     def push(self, event: Mapping[str, JsonValue]) -> None:
         """Send any server event. It gets an `event_id` if it has none."""
@@ -197,8 +193,6 @@ class SimulatedSession:
         """Undo `pause`."""
         self._paused = False
         self._settle()
-
-    # The tasks.
 
     async def run(self, ws: ServerWebSocket) -> bool:
         """Serve the client until it is gone, or dropped. Never raises for what the client does.

@@ -26,7 +26,7 @@ from trio_realtime.audio import base64_from_bytes
 Letters: TypeAlias = Callable[[int], str]
 """Chooses that many random letters: the source of ids and of obfuscation."""
 
-Emit: TypeAlias = "Callable[[str, Object], None]"
+Emit: TypeAlias = Callable[[str, Object], None]
 """Writes one server event: its type and the other fields."""
 
 _WORD: Final = re.compile(r"\s*\S+|\s+")

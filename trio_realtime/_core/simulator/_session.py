@@ -37,6 +37,8 @@ _SEMANTIC_VAD: Final[Object] = {
     "create_response": True,
     "interrupt_response": True,
 }
+_DETECTION: Final = {"server_vad": _SERVER_VAD, "semantic_vad": _SEMANTIC_VAD}
+
 # What semantic detection waits for, in place of a silence; our choice. Only the longest waits of
 # the real one are known: 8, 4 and 2 s.
 _EAGERNESS_MS: Final = {"low": 1200, "medium": 600, "auto": 600, "high": 300}
@@ -187,14 +189,11 @@ def _turn_detection(session: Object, update: Object, merged_input: Object) -> Js
     if not isinstance(merged, dict):
         return None
     kind = merged.setdefault("type", "server_vad")
-    if kind not in ("server_vad", "semantic_vad"):
-        raise invalid_value(".".join(("session", *path, "type")), kind, _EITHER)
-    defaults = _SERVER_VAD if kind == "server_vad" else _SEMANTIC_VAD
+    defaults = _DETECTION.get(text_of(kind))
+    if defaults is None:
+        raise invalid_value(".".join(("session", *path, "type")), kind, _DETECTION)
     kept = merged if at(session, *path, "type") == kind else object_of(asked)
     return {**defaults, **{name: each for name, each in kept.items() if name in defaults}}
-
-
-_EITHER: Final = ("server_vad", "semantic_vad")
 
 
 def _complete(holder: Object, name: str, members: tuple[str, ...]) -> None:

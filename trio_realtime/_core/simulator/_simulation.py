@@ -116,8 +116,6 @@ class Simulation:
             "output_audio_buffer.clear": self._clear_output,
         }
 
-    # Time.
-
     @property
     def due(self) -> float | None:
         """When something happens by itself next; None if nothing will."""
@@ -134,8 +132,6 @@ class Simulation:
     def _later(self, due: float, job: Iterator[float]) -> None:
         heapq.heappush(self._jobs, (due, next(self._order), job))
 
-    # The life of the session.
-
     def open(self) -> None:
         """Greet the client, or refuse it."""
         refusal = self._handshake.refusal(self._manner.api_key)
@@ -149,7 +145,7 @@ class Simulation:
         self._later(self._now + self._manner.session_seconds, self._expiry())
 
     def expire(self) -> None:
-        """End the session as if its time were up."""
+        """End the session, as if its time were up."""
         error = session_expired(round(self._manner.session_seconds / 60))
         self._end(error, CLOSE_EXPIRED, error.message)
 
@@ -171,10 +167,11 @@ class Simulation:
     def _id(self, prefix: str) -> str:
         return prefix + self._letters(21)
 
-    # What the client sends.
-
     def receive(self, data: str | bytes, now: float) -> ClientFrame | None:
-        """Take a message of the client's. Returns it as JSON, or None if it is none."""
+        """Take a message of the client's. Returns it as JSON, or None if it is none.
+
+        Nothing is answered once the session is over.
+        """
         self._now = now
         try:
             frame = frame_from_data(data)
@@ -185,7 +182,7 @@ class Simulation:
         # whatever names such an item has to wait behind it.
         if self._responses.active is not None and self._is_deferred(frame):
             self._deferred.append(frame)
-        else:
+        elif self.closing is None:
             self._guarded(frame)
         return frame
 
@@ -254,7 +251,8 @@ class Simulation:
 
     def _truncate_item(self, frame: ClientFrame) -> None:
         entry = self.conversation.find(text_of(frame["item_id"]), "truncate")
-        has_ms, asked_ms = entry.audio_ms, int(str(frame["audio_end_ms"]))
+        has_ms, asked_ms = entry.audio_ms, frame["audio_end_ms"]
+        assert isinstance(asked_ms, int)
         if has_ms is None or frame["content_index"] != 0:
             raise not_truncatable()
         if not 0 <= asked_ms <= has_ms:
@@ -291,8 +289,6 @@ class Simulation:
         # Over WebSocket the client plays the audio, so nothing is in a buffer here. That it is
         # answered all the same is our choice.
         self.emit("output_audio_buffer.cleared", {"response_id": self._responses.last_id or ""})
-
-    # Turns.
 
     def speech_started(self) -> None:
         """Let somebody begin to speak, whatever the audio says.
@@ -362,8 +358,6 @@ class Simulation:
         if isinstance(asked, dict):
             job = transcription(entry, text_of(asked.get("model")), self.emit, self._letters)
             self._later(self._now, job)
-
-    # Responses.
 
     def _create_response(self, frame: ClientFrame) -> None:
         if self.session["type"] != "realtime":
