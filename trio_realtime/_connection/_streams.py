@@ -54,6 +54,7 @@ class EventStream:
         self._backlog_bytes: int = backlog_bytes
         self._is_tap: bool = is_tap
         self._held: int = 0
+        self._waiting: int = 0
         self._put: trio.MemorySendChannel[tuple[Delivery, int]]
         self._take: trio.MemoryReceiveChannel[tuple[Delivery, int]]
         # Unbounded by count: the weights are the bound (`deliver`, and the link's budget).
@@ -82,14 +83,7 @@ class EventStream:
                 delivery, weight = self._take.receive_nowait()
             except trio.WouldBlock:
                 # While somebody waits here the link must go on reading (promise 8).
-                budget = self._owner.budget
-                budget.waiting += 1
-                self._owner.room_changed()
-                try:
-                    delivery, weight = await self._take.receive()
-                finally:
-                    budget.waiting -= 1
-                self._let_go(weight)
+                delivery = await self._parked()
             else:
                 self._let_go(weight)
                 # After the event was taken: cancelling here would lose it.
@@ -97,6 +91,20 @@ class EventStream:
         except trio.EndOfChannel:
             raise self._why_ended() from None
         return delivery.unwrap()
+
+    async def _parked(self) -> Delivery:
+        budget = self._owner.budget
+        budget.waiting += 1
+        self._waiting += 1
+        self._owner.room_changed()
+        try:
+            delivery, _ = await self._take.receive()
+        except trio.Cancelled:
+            self._waiting -= 1
+            raise
+        finally:
+            budget.waiting -= 1
+        return delivery
 
     def receive_nowait(self) -> ServerEvent:
         """Return the next event if one is here.
@@ -153,17 +161,17 @@ class EventStream:
 
     def deliver(self, delivery: Delivery, weight: int) -> None:
         """Put an event in; in an unread stream or a tap the newest may push out the oldest."""
-        self._held += weight
         self._put.send_nowait((delivery, weight))
+        if self._waiting:
+            # Into the hands of a task that waits: it is not held here.
+            self._waiting -= 1
+            return
+        self._held += weight
         if self._was_read and not self._is_tap:
             self._owner.budget.held += weight
             return
         while self._held > max(self._backlog_bytes, weight):
-            try:
-                _, oldest = self._take.receive_nowait()
-            except trio.WouldBlock:
-                # It is in the hands of a task that was waiting, so it is not lost.
-                return
+            _, oldest = self._take.receive_nowait()
             self._held -= oldest
             self.dropped += 1
 

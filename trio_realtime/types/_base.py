@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, TypeAlias, cas
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from trio_realtime._redaction import redact
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
@@ -131,7 +133,8 @@ def _shown(value: object) -> object:
         return _Shown(f"<{len(value)} bytes>")
     if isinstance(value, str) and value.startswith("data:"):
         return _Shown(f"<data URL of {len(value)} characters>")
-    return value
+    # The server repeats keys in its messages.
+    return redact(value) if isinstance(value, str) else value
 
 
 class WireModel(BaseModel):
