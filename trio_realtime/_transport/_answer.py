@@ -92,7 +92,7 @@ async def read_refusal(answer: Answer, read: Read) -> tuple[tuple[tuple[str, str
     parser.send(h11.Request(method="GET", target="/", headers=[("Host", "there")]))
     parser.send(h11.EndOfMessage())
     parser.receive_data(answer.head + answer.rest)
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] | None = None
     body = bytearray()
     try:
         with trio.move_on_after(BODY_PATIENCE):
@@ -110,10 +110,10 @@ async def read_refusal(answer: Answer, read: Read) -> tuple[tuple[tuple[str, str
                 else:
                     break
     except h11.RemoteProtocolError as error:
-        # With a head, it is a body that stops early or is badly framed: what came of it will do.
-        if not headers and parser.their_state is not h11.SEND_BODY:
+        # After the head it is a body that stops early or is badly framed: what came of it will do.
+        if headers is None:
             raise AnswerError(f"the answer is not HTTP: {error}") from error
-    return headers, bytes(body[:MAX_BODY_BYTES]).decode("utf-8", "replace")
+    return headers or (), bytes(body[:MAX_BODY_BYTES]).decode("utf-8", "replace")
 
 
 def rejection_from_answer(
