@@ -14,7 +14,11 @@ PEAK: Final = 32_767
 """The largest 16-bit sample."""
 
 
-def samples_from_pcm(pcm: AudioBytes, *, big_endian: bool = sys.byteorder == "big") -> array[int]:
+# WAV and the wire are little-endian; `array` is what the machine is.
+_SWAPPED: Final = sys.byteorder == "big"
+
+
+def samples_from_pcm(pcm: AudioBytes, *, swap: bool = _SWAPPED) -> array[int]:
     """16-bit little-endian PCM as signed numbers.
 
     Raises:
@@ -25,14 +29,14 @@ def samples_from_pcm(pcm: AudioBytes, *, big_endian: bool = sys.byteorder == "bi
         raise ValueError(f"16-bit PCM has two bytes a sample, but there are {len(raw)} bytes")
     samples = array("h")
     samples.frombytes(raw)
-    if big_endian:
+    if swap:
         samples.byteswap()
     return samples
 
 
-def pcm_from_samples(samples: Iterable[int], *, big_endian: bool = sys.byteorder == "big") -> bytes:
+def pcm_from_samples(samples: Iterable[int], *, swap: bool = _SWAPPED) -> bytes:
     """Signed numbers as 16-bit little-endian PCM."""
     numbers = array("h", samples)
-    if big_endian:
+    if swap:
         numbers.byteswap()
     return numbers.tobytes()
