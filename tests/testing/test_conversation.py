@@ -47,7 +47,7 @@ async def reply_of(conn: RealtimeConnection) -> str:
     raise AssertionError("the connection ended")
 
 
-async def test_a_text_turn(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_text_turn(autojump_clock: trio.testing.MockClock) -> None:  # pain 49
     async with SimulatedServer() as server:
         async with open_realtime(MODEL, endpoint=server.endpoint, session=TEXT) as conn:
             await conn.conversation.item.create(role="user", text="Hello!")
