@@ -15,6 +15,9 @@ from trio_realtime.audio._formats import PCM_RATE_HZ, AudioBytes
 from trio_realtime.audio._resampling import MAX_RATE_HZ, MIN_RATE_HZ, resample
 from trio_realtime.audio._samples import pcm_from_samples, samples_from_pcm
 
+# The size in the header has 32 bits, and counts 36 bytes of the header too.
+_MOST_BYTES: Final = 2**32 - 38
+
 _PCM: Final = 0x0001
 _EXTENSIBLE: Final = 0xFFFE
 
@@ -90,21 +93,29 @@ def wav_from_pcm(pcm: AudioBytes, sample_rate_hz: int = PCM_RATE_HZ) -> bytes:
         Path("reply.wav").write_bytes(wav_from_pcm(pcm))
 
     Raises:
-        ValueError: if the PCM ends within a sample, or is above 4 GiB.
+        ValueError: if the PCM ends within a sample or is above 4 GiB, or if no file can have
+            that sample rate.
     """
-    body = bytes(raw_from_audio(pcm))
-    if len(body) % 2:
-        raise ValueError(f"16-bit PCM has two bytes a sample, but there are {len(body)} bytes")
-    try:
-        riff = struct.pack("<4sI4s", b"RIFF", 36 + len(body), b"WAVE")
-    except struct.error:
-        raise ValueError("a WAV file holds 4 GiB at most") from None
+    body = raw_from_audio(pcm)
+    return header_from_size(len(body), sample_rate_hz) + body
+
+
+def header_from_size(size: int, sample_rate_hz: int) -> bytes:
+    """What stands before so many bytes of mono 16-bit PCM in a WAV file."""
+    if size % 2:
+        raise ValueError(f"16-bit PCM has two bytes a sample, but there are {size} bytes")
+    if size > _MOST_BYTES:
+        raise ValueError("a WAV file holds 4 GiB at most")
+    if not MIN_RATE_HZ <= sample_rate_hz <= MAX_RATE_HZ:
+        raise ValueError(
+            f"a sample rate must be between {MIN_RATE_HZ} and {MAX_RATE_HZ} Hz; "
+            f"it is {sample_rate_hz!r}"
+        )
     layout = (16, _PCM, 1, sample_rate_hz, 2 * sample_rate_hz, 2, 16)
     return (
-        riff
+        struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE")
         + struct.pack("<4sIHHIIHH", b"fmt ", *layout)
-        + struct.pack("<4sI", b"data", len(body))
-        + body
+        + struct.pack("<4sI", b"data", size)
     )
 
 
