@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import trio
 from pydantic import JsonValue
@@ -46,7 +46,7 @@ class Peer:
 
     async def receive(self) -> Json:
         """The next client frame; TransportClosed at the end of the line."""
-        frame = json.loads(await self.ws.receive())
+        frame: Json = json.loads(await self.ws.receive())
         self.received.append(frame)
         return frame
 
@@ -149,5 +149,6 @@ async def silent_at_close(peer: Peer) -> None:
 def anatomy(error: BaseException) -> str:
     """The shape of what left a block: types, and groups in brackets."""
     if isinstance(error, BaseExceptionGroup):
-        return f"{type(error).__name__}[{', '.join(map(anatomy, error.exceptions))}]"
+        inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
+        return f"{type(error).__name__}[{', '.join(map(anatomy, inner))}]"
     return type(error).__name__

@@ -37,7 +37,7 @@ async def opening(
                 None if call_id else "m",
                 call_id=call_id,
                 endpoint=endpoint,
-                session=session,  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+                session=session,  # type: ignore[arg-type]
                 options=options or Options(),
             ):
                 took = trio.current_time() - began
@@ -387,5 +387,5 @@ async def test_a_target_is_needed_and_only_one() -> None:
 
 async def test_a_misspelt_error_policy_is_refused() -> None:
     with pytest.raises(ValueError, match="errors"):
-        async with open_realtime("m", errors="ignore"):  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        async with open_realtime("m", errors="ignore"):  # type: ignore[arg-type]
             raise AssertionError

@@ -71,22 +71,26 @@ class Caller:
     async def request(self, event: ClientEvent | Mapping[str, JsonValue]) -> ServerEvent:
         """Send one event and wait for its answer; see `RealtimeConnection.request`."""
         link = self._link
-        wake = trio.lowlevel.ParkingLot()
+        woken = trio.lowlevel.ParkingLot()
+
+        def wake() -> None:
+            woken.unpark_all()
+
         frame = _frame_from_event(event)
         assert isinstance(frame.subject, Outgoing)
         await trio.lowlevel.checkpoint_if_cancelled()
         link.check_open()
-        place = link.pending.ask(frame.subject, wake.unpark_all)
+        place = link.pending.ask(frame.subject, wake)
         entry = Entry([frame._replace(subject=place)], is_awaited=True)
         link.budget.waiting += 1
         link.room_changed()
         try:
             while not place.may_go and place.result is None:
-                await wake.park()
+                await woken.park()
             if place.result is None:
                 link.outbox.add(entry)
             while place.result is None:
-                await wake.park()
+                await woken.park()
         except trio.Cancelled:
             link.outbox.withdraw(entry)
             link.pending.abandon(place)

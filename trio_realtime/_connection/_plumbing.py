@@ -8,8 +8,8 @@ tell the link, and the link tells whoever waits. All of them run with Ctrl-C hel
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeAlias, cast
 
 import outcome
 import trio
@@ -164,8 +164,14 @@ async def _wait_until_told(link: Link) -> None:
 def _only_one(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Take the one thing out of a group that holds one thing, or cancellations alone."""
     _, errors = group.split(trio.Cancelled)
-    rest = group if errors is None else errors
-    if errors is not None and len(rest.exceptions) > 1:
-        return rest
-    first = rest.exceptions[0]
-    return _only_one(first) if isinstance(first, BaseExceptionGroup) else first
+    leaves = [*_leaves(group if errors is None else errors)]
+    # Cancellations of one scope are as good as one; of errors none may be lost.
+    return leaves[0] if errors is None or len(leaves) == 1 else errors
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
