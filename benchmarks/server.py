@@ -115,7 +115,7 @@ class Session(socketserver.StreamRequestHandler):
     def serve(self, load, count):
         skip_frame(self.rfile)
         if load == "append":
-            for _ in range(count):
+            for _ in range(count + 1):  # the last one is the commit
                 skip_frame(self.rfile)
             self.wfile.write(COMMITTED)
         else:
