@@ -23,7 +23,8 @@ def authority() -> trustme.CA:
 def client_context() -> ssl.SSLContext:
     """Trusts the made-up authority and nobody else."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    authority().configure_trust(context)
+    # trustme's signature also names a type of pyOpenSSL, which is not installed.
+    authority().configure_trust(context)  # pyright: ignore[reportUnknownMemberType]
     return context
 
 
@@ -35,7 +36,7 @@ def server_context(*names: str, expired: bool = False) -> ssl.SSLContext:
         not_after=None if past is None else past + dt.timedelta(days=1),
     )
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    certificate.configure_cert(context)
+    certificate.configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     return context
 
 

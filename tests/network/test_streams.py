@@ -50,7 +50,7 @@ class _Nowhere(trio.abc.HostnameResolver):
         await trio.lowlevel.checkpoint()
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    async def getnameinfo(self, *args: object) -> tuple[str, str]:
+    async def getnameinfo(self, sockaddr: object, flags: int) -> tuple[str, str]:
         raise AssertionError
 
 

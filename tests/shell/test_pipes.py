@@ -96,3 +96,10 @@ async def test_waiting_for_room_ends_when_this_end_is_closed() -> None:
 async def _wait_for_room_and_be_told(stream: PipeStream) -> None:
     with pytest.raises(trio.ClosedResourceError):
         await stream.wait_send_all_might_not_block()
+
+
+async def test_an_end_cannot_be_sent_after_closing() -> None:
+    first, _second = pipe_pair()
+    await first.aclose()
+    with pytest.raises(trio.ClosedResourceError):
+        await first.send_eof()

@@ -58,53 +58,65 @@ class Transport(Protocol):
     @property
     def subprotocol(self) -> str | None:
         """The subprotocol the server chose."""
+        ...
 
     @property
     def response_headers(self) -> tuple[tuple[str, str], ...]:
         """The headers of the server's 101, in lower case."""
+        ...
 
     @property
     def last_received(self) -> float:
         """Trio's time of the last byte received."""
+        ...
 
     @property
     def last_sent(self) -> float:
         """Trio's time of the last byte that the stream took from us."""
+        ...
 
     @property
     def bytes_in(self) -> int:
         """Bytes received on the stream, the handshake's included."""
+        ...
 
     @property
     def bytes_out(self) -> int:
         """Bytes sent on the stream, the handshake's included."""
+        ...
 
     @property
     def frames_in(self) -> int:
         """Messages received."""
+        ...
 
     @property
     def frames_out(self) -> int:
         """Messages sent."""
+        ...
 
     @property
     def last_ping_ms(self) -> float | None:
         """How long the newest answered ping of ours took; None before the first answer."""
+        ...
 
     async def send(self, text: str) -> None:
         """Send a message, and return when the stream has taken all of it.
 
         Cancelled, the message still goes out whole.
         """
+        ...
 
     async def receive(self) -> str | bytes:
         """Receive a message. Everything that arrived before a failure comes before it is raised.
 
         Cancelled, nothing is lost.
         """
+        ...
 
     async def ping(self) -> None:
         """Hand over a ping, and return: `last_ping_ms` tells of its answer."""
+        ...
 
     async def send_close(self, code: int, reason: str) -> None:
         """Hand over a CLOSE frame, and return. Nothing can be sent after it.
@@ -112,9 +124,12 @@ class Transport(Protocol):
         A reason of more than 123 bytes is cut between characters. `drained` waits for it to leave,
         `receive` raises when the peer has answered.
         """
+        ...
 
     async def drained(self) -> None:
         """Wait until everything handed over has left our buffer."""
+        ...
 
     async def aclose(self) -> None:
         """Close by force. Never waits for the peer, and closes when cancelled too."""
+        ...

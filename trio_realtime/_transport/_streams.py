@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
 import trio
@@ -163,5 +163,6 @@ def _said(error: BaseException) -> str:
     """What an error says, and what each of several attempts said."""
     inner = error.__cause__ if isinstance(error, OSError) else None
     if isinstance(inner, BaseExceptionGroup):
-        return redact(f"{error}: " + "; ".join(dict.fromkeys(str(e) for e in inner.exceptions)))
+        attempts = cast("BaseExceptionGroup[BaseException]", inner).exceptions
+        return redact(f"{error}: " + "; ".join(dict.fromkeys(map(str, attempts))))
     return redact(str(error))
