@@ -148,7 +148,8 @@ async def silent_at_close(peer: Peer) -> None:
 
 def anatomy(error: BaseException) -> str:
     """The shape of what left a block: types, and groups in brackets."""
+    name = type(error).__name__
     if isinstance(error, BaseExceptionGroup):
         inner = cast("BaseExceptionGroup[BaseException]", error).exceptions
-        return f"{type(error).__name__}[{', '.join(map(anatomy, inner))}]"
-    return type(error).__name__
+        return f"{name}[{', '.join(map(anatomy, inner))}]"
+    return name
