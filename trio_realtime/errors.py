@@ -166,7 +166,7 @@ class HandshakeRejectedError(_RefusedError):
         self.body = redact(body, secrets)
         self.request_id = request_id
         self.retry_after = retry_after
-        self.code = _redacted(code, secrets)
+        self.code: str | None = _redacted(code, secrets)
         self.message_from_server: str | None = _redacted(message, secrets)
         """The server's own sentence, when the body held one."""
 
@@ -197,8 +197,8 @@ class SessionRefusedError(_RefusedError):
         secrets: Collection[str] = (),
     ) -> None:
         super().__init__(message, url=url, secrets=secrets)
-        self.code = _redacted(code, secrets)
-        self.param = _redacted(param, secrets)
+        self.code: str | None = _redacted(code, secrets)
+        self.param: str | None = _redacted(param, secrets)
         self.close_code = close_code
         self.request_id = request_id
 
@@ -232,7 +232,7 @@ class AuthenticationError(_RefusedError):
             url=url,
             secrets=secrets,
         )
-        self.code = _redacted(code, secrets)
+        self.code: str | None = _redacted(code, secrets)
         self.status_code = status_code
         self.close_code = close_code
         self.request_id = request_id
@@ -398,9 +398,9 @@ class ServerError(RealtimeError):
     ) -> None:
         super().__init__()
         self.type = type
-        self.code = _redacted(code, secrets)
+        self.code: str | None = _redacted(code, secrets)
         self.message = redact(message, secrets)
-        self.param = _redacted(param, secrets)
+        self.param: str | None = _redacted(param, secrets)
         self.event_id = event_id
         self.event = event
 
