@@ -624,6 +624,19 @@ def test_a_create_that_won_against_a_voice_turn_is_answered_when_its_response_is
     assert not table.is_outstanding()
 
 
+@pytest.mark.parametrize("status", ["cancelled", "failed"])
+def test_a_response_that_was_cut_short_does_not_answer_a_doubtful_create(
+    table: Table, status: str
+) -> None:
+    place = table.request("response.create", "e1")
+    vad_turn(table)
+    table.tell("response.created", response=response("r1", conversation_id="conv"))
+    table.tell("response.done", response=response("r1", status=status))
+    assert not answered(place)
+    event = table.tell("response.created", response=response("r2", conversation_id="conv"))
+    assert answer(place) is event
+
+
 def test_a_create_answered_in_the_meantime_is_not_answered_again(table: Table) -> None:
     place = table.request("response.create", "e1")
     vad_turn(table)

@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from trio_realtime._core._pending import Pending, Place, Verdict, outgoing_from_event
 from trio_realtime.errors import ServerError
-from trio_realtime.events import ServerEvent, decode_server
+from trio_realtime.events import ResponseDone, ServerEvent, decode_server
 
 ONE_AT_A_TIME = {
     "session.update": "session.updated",
@@ -30,7 +30,13 @@ BY_ITEM = {
     "conversation.item.retrieve": "conversation.item.retrieved",
     "conversation.item.truncate": "conversation.item.truncated",
 }
-KINDS = [*ONE_AT_A_TIME, *BY_ITEM, "conversation.item.create", "response.create"]
+KINDS = [
+    *ONE_AT_A_TIME,
+    *BY_ITEM,
+    "conversation.item.create",
+    "response.create",
+    "response.cancel",
+]
 
 
 @dataclass
@@ -60,7 +66,7 @@ class Line(RuleBasedStateMachine):
         self.frames: dict[str, dict[str, JsonValue]] = {}
         self.answers: dict[str, set[str]] = {}
         self.running: dict[str, Running] = {}
-        self.plain_ids: set[str] = set()
+        self.known: list[str] = []
         self.unanswered: dict[str, set[str]] = {kind: set() for kind in KINDS}
 
     @initialize(
@@ -111,6 +117,8 @@ class Line(RuleBasedStateMachine):
             if variant > 1:
                 response["metadata"] = {"token": event_id}
             frame["response"] = response
+        elif kind == "response.cancel" and self.known and variant:
+            frame["response_id"] = self.known[-variant % len(self.known)]
         self.frames[event_id] = frame
         return frame
 
@@ -135,7 +143,6 @@ class Line(RuleBasedStateMachine):
         if kind == "input_audio_buffer.commit" and not self.plain_commits:
             return
         frame = self.frame(kind, variant)
-        self.plain_ids.add(str(frame["event_id"]))
         self.outbox.append(frame)
 
     @rule()
@@ -186,6 +193,10 @@ class Line(RuleBasedStateMachine):
             self.note_created(str(said["response_id"]))
         if said["type"] != "error":
             assert verdict is Verdict.DELIVER
+        elif waited and self.frames[waited[0].outgoing.event_id]["type"] == "response.cancel":
+            # The end of the response may have been the answer, and the error is late.
+            assert verdict is not Verdict.YOURS
+            assert not due or verdict is Verdict.RAISED
         elif due:
             assert verdict is Verdict.RAISED
             assert due[0].result is not None
@@ -195,6 +206,7 @@ class Line(RuleBasedStateMachine):
             assert verdict is Verdict.YOURS
 
     def note_created(self, response_id: str) -> None:
+        self.known.append(response_id)
         if response_id in self.running:
             self.running[response_id].seen = True
             self.running[response_id].before = {str(frame["event_id"]) for frame in self.upstream}
@@ -237,6 +249,8 @@ class Line(RuleBasedStateMachine):
             self.add_item(frame)
         elif kind == "response.create":
             self.create_response(frame)
+        elif kind == "response.cancel":
+            self.cancel_response(frame)
         else:
             item_id = self.new_id("item_")
             self.say(ONE_AT_A_TIME[kind], event_id, session={}, item_id=item_id, response_id="r")
@@ -264,6 +278,15 @@ class Line(RuleBasedStateMachine):
             return
         metadata = asked.get("metadata") if self.echoes else None
         self.respond(in_conversation, metadata, str(frame["event_id"]))
+
+    def cancel_response(self, frame: dict[str, JsonValue]) -> None:
+        active = [key for key, running in self.running.items() if running.in_conversation]
+        wanted = [str(frame["response_id"])] if "response_id" in frame else active
+        if not wanted or wanted[0] not in self.running:
+            self.refuse(frame)
+            return
+        del self.running[wanted[0]]
+        self.say("response.done", response={"id": wanted[0], "status": "cancelled"})
 
     def conversation_is_busy(self) -> bool:
         return any(running.in_conversation for running in self.running.values())
@@ -302,7 +325,7 @@ class Line(RuleBasedStateMachine):
     def finish(self) -> None:
         running = self.finishable()[0]
         del self.running[running.response_id]
-        self.say("response.done", response={"id": running.response_id})
+        self.say("response.done", response={"id": running.response_id, "status": "completed"})
 
     @rule()
     @precondition(lambda self: not self.conversation_is_busy())
@@ -326,7 +349,12 @@ class Line(RuleBasedStateMachine):
         for event_id, place in self.places.items():
             if isinstance(place.result, outcome.Value):
                 event: ServerEvent = place.result.value
-                assert self.answers[str(event.event_id)] == {event_id}
+                if self.frames[event_id]["type"] == "response.cancel":
+                    assert isinstance(event, ResponseDone)
+                    wanted = self.frames[event_id].get("response_id")
+                    assert wanted in (None, event.response.id)
+                else:
+                    assert self.answers[str(event.event_id)] == {event_id}
             elif isinstance(place.result, outcome.Error):
                 error = place.result.error
                 assert isinstance(error, ServerError)

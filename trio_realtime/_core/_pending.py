@@ -288,16 +288,13 @@ class Pending:
 
     def _note_done(self, event: ServerEvent) -> None:
         finished = self._responses.finish(event)
-        if finished.answered is not None:
-            place, created = finished.answered
+        if finished.doubtful is not None and finished.was_whole:
+            place, created = finished.doubtful
             if place in self._wire[_CREATE]:
                 self._settle(place, created)
-        for place in tuple(self._wire[_CANCEL]):
-            if place.target is None:
-                if finished.in_conversation:
-                    self._settle(place, event)
-            elif place.target == finished.response_id:
-                self._settle(place, event)
+        for cancel in tuple(self._wire[_CANCEL]):
+            if finished.answers(cancel):
+                self._settle(cancel, event)
 
     def _settle_item(self, kind: str, item_id: str | None, event: ServerEvent) -> None:
         for place in self._wire[kind]:

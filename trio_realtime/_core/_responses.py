@@ -16,7 +16,8 @@ is done** without anything better having come. The server answers every create w
 by `response.created` or by an error that names it, so a create still without an answer at the end
 of a whole response was the cause of it; and no caller hangs on a server whose habits we misread.
 Example: our create reaches the server just before its voice detection commits. Then one response
-comes, after the `committed`, and it is ours.
+comes, after the `committed`, and it is ours. A response that was cut short proves nothing: it may
+have taken less than a round trip. Then the next response of the conversation decides.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from trio_realtime._core._place import Place
     from trio_realtime.events import ServerEvent
 
+# How responses end that may have taken no time at all.
+_CUT_SHORT: Final = frozenset({"cancelled", "failed"})
+
 # More responses than this never run at once; a server that never ends them must not cost memory.
 _RUNNING: Final = 256
 
@@ -40,8 +44,17 @@ class Finished(NamedTuple):
 
     response_id: str | None
     in_conversation: bool
-    answered: tuple[Place, ServerEvent] | None
-    """A create that this response answers after all, and the `response.created` that did it."""
+    doubtful: tuple[Place, ServerEvent] | None
+    """A create that this response may answer after all, and the `response.created` that did it."""
+
+    was_whole: bool
+    """Whether it took the time that a response takes."""
+
+    def answers(self, cancel: Place) -> bool:
+        """Whether a `response.cancel` was for this response; by default, for one like it."""
+        if cancel.target is None:
+            return self.in_conversation
+        return cancel.target == self.response_id
 
 
 class _Running(NamedTuple):
@@ -102,12 +115,13 @@ class Responses:
         response_id = text_at(event, "response", "id")
         if response_id is None and len(self._running) == 1:
             (response_id,) = self._running
+        was_whole = text_at(event, "response", "status") not in _CUT_SHORT
         if response_id is None:
-            return Finished(None, in_conversation=False, answered=None)
-        running = self._running.pop(response_id, None)
-        if running is None:
-            return Finished(response_id, in_conversation=True, answered=None)
-        return Finished(response_id, running.in_conversation, running.doubtful)
+            running = _Running(in_conversation=False, doubtful=None)
+        else:
+            unseen = _Running(in_conversation=True, doubtful=None)
+            running = self._running.pop(response_id, unseen)
+        return Finished(response_id, *running, was_whole)
 
     def _attribute(
         self, creates: Sequence[Place], metadata: object, outside: bool
