@@ -17,7 +17,13 @@ from trio_realtime.cli._display import Display
 from trio_realtime.events import ResponseDone
 
 BASE_URL = re.compile(r"http://127\.0\.0\.1:(\d+)/v1")
-PROGRAM = "import sys; from trio_realtime.cli import main; sys.exit(main())"
+# A shell's background job ignores Ctrl-C, and its children would.
+PROGRAM = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from trio_realtime.cli import main
+sys.exit(main())
+"""
 
 
 @contextlib.contextmanager
@@ -73,8 +79,6 @@ async def test_ctrl_c_ends_it_without_a_traceback() -> None:
             [sys.executable, "-c", PROGRAM, "serve"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            # A shell's background job ignores Ctrl-C, and so would its children.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         assert process.stdout is not None
         assert process.stderr is not None
