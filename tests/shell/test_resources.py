@@ -18,6 +18,7 @@ from trio_realtime._resources import UNSET, Unset
 from trio_realtime.audio import silence
 from trio_realtime.events import (
     ConversationItemAdded,
+    ConversationItemCreated,
     ResponseCreated,
     ResponseDone,
     ResponseOutputTextDelta,
@@ -434,6 +435,16 @@ async def test_a_request_for_an_item_waits_for_its_acknowledgement() -> None:
         assert isinstance(answer, ConversationItemAdded)
 
 
+async def test_a_server_that_rewrites_item_ids_still_acknowledges() -> None:
+    item: Json = {"id": "theirs", "type": "message", "role": "user", "content": []}
+    answer: tuple[str, Json] = ("conversation.item.created", {"item": item})
+    async with answering({"conversation.item.create": answer}) as conn:
+        ours: Json = {"type": "message", "role": "user", "content": [], "id": "ours"}
+        event = await conn.request({"type": "conversation.item.create", "item": ours})
+        assert isinstance(event, ConversationItemCreated)
+        assert (event.item.type, event.item) == ("message", UserMessage(id="theirs", content=[]))
+
+
 # ---- conn.input_audio_buffer, conn.output_audio_buffer ----
 
 
@@ -524,6 +535,22 @@ async def test_of_two_commits_with_the_error_late_each_caller_gets_its_own_answe
                     await trio.testing.wait_all_tasks_blocked()
                     nursery.start_soon(commit, conn, "good")
     assert outcomes == {"empty": "input_audio_buffer_commit_empty", "good": "item_1"}
+
+
+async def test_a_commit_by_voice_detection_is_not_the_answer_to_ours() -> None:
+    async def behave(peer: Peer) -> None:
+        await peer.open_session()
+        await peer.receive_type("input_audio_buffer.commit")
+        await peer.send("input_audio_buffer.speech_started", item_id="heard", audio_start_ms=0)
+        await peer.send("input_audio_buffer.speech_stopped", item_id="heard", audio_end_ms=9)
+        await peer.send("input_audio_buffer.committed", item_id="heard")
+        await peer.send("input_audio_buffer.committed", item_id="ours")
+        await peer.drain()
+
+    with trio.fail_after(30):
+        async with line_to(behave) as endpoint:
+            async with open_realtime("m", endpoint=endpoint) as conn:
+                assert await conn.input_audio_buffer.commit() == "ours"
 
 
 async def test_the_output_buffer_is_cleared_by_request() -> None:

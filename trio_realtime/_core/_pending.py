@@ -15,7 +15,6 @@ under way the second answer would go to the first caller, and the second would w
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
@@ -26,7 +25,7 @@ from trio_realtime._core._outgoing import Outgoing, outgoing_from_event, text_at
 from trio_realtime._core._place import Place
 from trio_realtime._core._recent import RecentIds
 from trio_realtime._core._responses import Responses
-from trio_realtime.errors import ServerError, server_error_from_event
+from trio_realtime._core._verdict import Verdict, error_from_event, is_yours
 
 if TYPE_CHECKING:
     from trio_realtime.events import ServerEvent
@@ -81,49 +80,12 @@ _TELLING: Final = frozenset(
     }
 )
 
-# Errors at a plain frame that are nothing to fix in it.
-_BLAMELESS: Final = frozenset(
-    {
-        # Races: the frame was right when it was sent.
-        "response_cancel_not_active",
-        "conversation_already_has_active_response",
-        "input_audio_buffer_commit_empty",
-        # The end of the session, which the close that follows tells.
-        "session_expired",
-        "beta_api_shape_disabled",
-        "invalid_api_key",
-        "missing_model",
-        "invalid_model",
-        "credit_balance_exhausted",
-    }
-)
-# A truncation that comes too late has no code of its own, only this sentence: "Audio content of
-# 3700ms is already shorter than 3760ms", seen with `invalid_value`.
-_TOO_LATE: Final = "already shorter than"
-
 # Late errors come within a round trip or two; 256 requests are minutes of any conversation.
 _SETTLED: Final = 256
 # A server that never acknowledges a kind must not cost memory.
 _UNANSWERED: Final = 1024
 # The error of an empty commit comes about a second late: few commits fit in between.
 _PRESUMED: Final = 16
-
-
-@final
-class Verdict(enum.Enum):
-    """What becomes of an event after the table has seen it. Taps see every event regardless."""
-
-    DELIVER = enum.auto()
-    """It belongs in the stream."""
-
-    RAISED = enum.auto()
-    """It was raised at the request it names, and is not in the stream."""
-
-    SWALLOWED = enum.auto()
-    """It answers a request whose caller has gone."""
-
-    YOURS = enum.auto()
-    """It names a frame sent without waiting, and is to be fixed: raise it from the stream."""
 
 
 class _Presumed(NamedTuple):
@@ -368,14 +330,14 @@ class Pending:
             place = self._take_back(event_id)
         if place is None:
             late = event_id in self._settled
-            return Verdict.YOURS if not late and _is_yours(event) else Verdict.DELIVER
+            return Verdict.YOURS if not late and is_yours(event) else Verdict.DELIVER
         if place.awaited:
-            place.result = Failure(self._error(event))
+            place.result = Failure(error_from_event(event, self._secrets))
             self._wake(place)
             return Verdict.RAISED
         if place.abandoned:
             return Verdict.SWALLOWED
-        return Verdict.YOURS if _is_yours(event) else Verdict.DELIVER
+        return Verdict.YOURS if is_yours(event) else Verdict.DELIVER
 
     def _place_on_wire(self, event_id: str) -> Place | None:
         for places in self._wire.values():
@@ -405,25 +367,3 @@ class Pending:
         # It can only be the answer to what was on the wire when it came.
         if self._wire[kind] and self._wire[kind][0].sent < told:
             self._settle_oldest(kind, event)
-
-    def _error(self, event: ServerEvent) -> ServerError:
-        if event.type == "error":
-            return server_error_from_event(event, self._secrets)
-        return ServerError(
-            type=text_at(event, "error", "type"),
-            code=text_at(event, "error", "code"),
-            message=text_at(event, "error", "message") or "",
-            param=text_at(event, "error", "param"),
-            event_id=text_at(event, "error", "event_id"),
-            secrets=self._secrets,
-        )
-
-
-def _is_yours(event: ServerEvent) -> bool:
-    """Whether an error that names a plain frame tells of a mistake, not of bad luck."""
-    return (
-        event.type == "error"
-        and event.error.type == "invalid_request_error"
-        and event.error.code not in _BLAMELESS
-        and _TOO_LATE not in (event.error.message or "")
-    )

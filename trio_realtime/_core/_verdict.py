@@ -1,0 +1,77 @@
+"""What becomes of an event, and whose fault an `error` is.
+
+This module reads errors. It does not know who waits.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Final, final
+
+from trio_realtime._core._outgoing import text_at
+from trio_realtime.errors import ServerError, server_error_from_event
+
+if TYPE_CHECKING:
+    from trio_realtime.events import ServerEvent
+
+# Errors at a plain frame that are nothing to fix in it.
+_BLAMELESS: Final = frozenset(
+    {
+        # Races: the frame was right when it was sent.
+        "response_cancel_not_active",
+        "conversation_already_has_active_response",
+        "input_audio_buffer_commit_empty",
+        # The end of the session, which the close that follows tells.
+        "session_expired",
+        "beta_api_shape_disabled",
+        "invalid_api_key",
+        "missing_model",
+        "invalid_model",
+        "credit_balance_exhausted",
+    }
+)
+# A truncation that comes too late has no code of its own, only this sentence: "Audio content of
+# 3700ms is already shorter than 3760ms", seen with `invalid_value`.
+_TOO_LATE: Final = "already shorter than"
+
+
+@final
+class Verdict(enum.Enum):
+    """What becomes of an event after the table has seen it. Taps see every event regardless."""
+
+    DELIVER = enum.auto()
+    """It belongs in the stream."""
+
+    RAISED = enum.auto()
+    """It was raised at the request it names, and is not in the stream."""
+
+    SWALLOWED = enum.auto()
+    """It answers a request whose caller has gone."""
+
+    YOURS = enum.auto()
+    """It names a frame sent without waiting, and is to be fixed: raise it from the stream."""
+
+
+def is_yours(event: ServerEvent) -> bool:
+    """Whether an error that names a plain frame tells of a mistake, not of bad luck."""
+    return (
+        event.type == "error"
+        and event.error.type == "invalid_request_error"
+        and event.error.code not in _BLAMELESS
+        and _TOO_LATE not in (event.error.message or "")
+    )
+
+
+def error_from_event(event: ServerEvent, secrets: Collection[str]) -> ServerError:
+    """Make a new `ServerError` of an error, also of one that did not validate."""
+    if event.type == "error":
+        return server_error_from_event(event, secrets)
+    return ServerError(
+        type=text_at(event, "error", "type"),
+        code=text_at(event, "error", "code"),
+        message=text_at(event, "error", "message") or "",
+        param=text_at(event, "error", "param"),
+        event_id=text_at(event, "error", "event_id"),
+        secrets=secrets,
+    )
