@@ -7,18 +7,23 @@ Ids are names, not secrets.
 from __future__ import annotations
 
 import random
+import string
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Final, Literal
 
-from trio_realtime._core._ids import SPACE, id_from_number
+_ALPHABET: Final = string.digits + string.ascii_letters
+
+_LENGTH: Final = 21
+"""Characters after the prefix, as in the server's own ids. With `event_` or `item_` this stays
+below the 32 characters that the server allows for an item's id."""
 
 _source: random.Random = random.Random()  # noqa: S311 - ids are names, not secrets
 
 
 def new_id(prefix: Literal["event_", "item_"]) -> str:
     """Choose an id that nobody has used."""
-    return id_from_number(prefix, _source.randrange(SPACE))
+    return prefix + "".join(_source.choices(_ALPHABET, k=_LENGTH))
 
 
 @contextmanager
