@@ -23,6 +23,7 @@ from trio_realtime._endpoint import (
 )
 from trio_realtime._open import RealtimeConnection, open_realtime
 from trio_realtime._options import DEFAULT_OPTIONS, Options
+from trio_realtime._resources import UNSET, Unset
 from trio_realtime._version import __version__
 from trio_realtime.errors import (
     AuthenticationError,
@@ -43,6 +44,7 @@ from trio_realtime.errors import (
 
 __all__ = [
     "DEFAULT_OPTIONS",
+    "UNSET",
     "AuthenticationError",
     "AzureEndpoint",
     "CloseInfo",
@@ -67,6 +69,7 @@ __all__ = [
     "Statistics",
     "StreamFactory",
     "Target",
+    "Unset",
     "__version__",
     "open_realtime",
 ]

@@ -167,7 +167,8 @@ class Shell(trio.abc.AsyncResource):
     async def send_raw(self, text: str) -> None:
         """Send one frame of text as it is: no model, no id, no check.
 
-        Cancelled, it behaves as `send` does.
+        It takes no place in the order of answers: what acknowledges it may settle a request that
+        is matched by order. Cancelled, it behaves as `send` does.
 
         Raises:
             ConnectionClosedError: if the connection is closed, or closes before the frame is out.

@@ -26,12 +26,12 @@ class _Direction:
         if capacity < 1:
             raise ValueError(f"capacity must be at least 1 byte; it is {capacity}")
         self.capacity = capacity
-        self.buffer = bytearray()
+        self.buffer: bytearray = bytearray()
         self.ended = False
         self.broken = False
         self.unread = False
         self.stalled = False
-        self.changed = trio.lowlevel.ParkingLot()
+        self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
 
     @property
     def room(self) -> int:
