@@ -36,7 +36,7 @@ async def refusal_by(peer: Peer, handshake: Handshake = KEYED) -> ConnectError:
     async with trio.open_nursery() as servers:
         stream = await pipe_to(servers, peer)("", 0)
         async with trio.open_nursery() as nursery:
-            with pytest.raises(ConnectError) as caught:
+            with trio.fail_after(30), pytest.raises(ConnectError) as caught:
                 await open_transport(nursery, stream, handshake, DEFAULT_OPTIONS)
         assert stream.closed
         servers.cancel_scope.cancel()

@@ -10,6 +10,9 @@ This module does not know what a message means, nor who waits for it.
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias, final
 
@@ -26,11 +29,8 @@ from trio_realtime._transport._frames import (
     close_frame,
 )
 
-SOCKET_PIECE: Final = 65536
-"""How much is offered to a socket at once. It says how much of it it took."""
-
-STREAM_PIECE: Final = 16384
-"""How much is handed to any other stream at once, TLS's largest record. It says only when it has
+PIECE_BYTES: Final = 16384
+"""How much is handed to the stream at once, TLS's largest record. A stream says only when it has
 taken all: with larger pieces a slow link would look dead, for `last_sent` would stand still."""
 
 MAX_CONTROL_BYTES: Final = 1024 * 1024
@@ -85,10 +85,12 @@ class Wire(trio.abc.Stream):
         self._writing = False
         self._work = trio.lowlevel.ParkingLot()
         self._progress = trio.lowlevel.ParkingLot()
-        self._direct_scope: trio.CancelScope | None = None
-        # A socket's own `send`, when cancelled, has taken nothing (any stream's `send_all` may
-        # have taken a part), so a sending task itself can write to it: one switch of tasks less.
-        self._socket = stream.socket if isinstance(stream, trio.SocketStream) else None
+        # A bare socket can be asked to take what it can take at once, so most frames need no
+        # switch of tasks. Windows has no `os.write` to a socket.
+        has_write = sys.platform != "win32"
+        self._socket = (
+            stream.socket if has_write and isinstance(stream, trio.SocketStream) else None
+        )
 
     # ---- Ending ----
 
@@ -96,8 +98,6 @@ class Wire(trio.abc.Stream):
         """Keep why the link is over, once, and wake everybody who waits for it."""
         if self.ending is None:
             self.ending = self._our_close or ending
-        if self._direct_scope is not None:
-            self._direct_scope.cancel()
         self._progress.unpark_all()
         self._ended.set()
 
@@ -169,9 +169,10 @@ class Wire(trio.abc.Stream):
         """
         mark = self._queued
         if self._socket is not None and not self._writing:
-            with trio.CancelScope() as self._direct_scope:
-                await self._write(mark)
-            self._direct_scope = None
+            self._write_now(self._socket)
+            if not self._buffer:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                return True
         while self.bytes_out < mark and self.ending is None:
             self.nudge()
             await self._progress.park()
@@ -189,8 +190,8 @@ class Wire(trio.abc.Stream):
     async def drain(self) -> None:
         """Send what is added, for as long as the stream takes it. One task runs this."""
         while self._write_error is None and not self._aborted:
-            if self._buffer and not self._writing:
-                await self._write(None)
+            if self._buffer:
+                await self._write()
             else:
                 await self._work.park()
         if self._aborted:
@@ -200,28 +201,31 @@ class Wire(trio.abc.Stream):
         self.end(Ending(None, "", "network", cause=self._write_error))
         await trio.aclose_forcefully(self.stream)
 
-    async def _write(self, mark: int | None) -> None:
-        """Write up to `mark`, or everything. Only the draining task may write to a plain stream."""
+    async def _write(self) -> None:
+        """Send the first piece of the buffer, however long it takes."""
+        piece = self._buffer[:PIECE_BYTES]
         self._writing = True
         try:
-            while self._buffer and not self._aborted and (mark is None or self.bytes_out < mark):
-                if self._socket is not None:
-                    count = await self._socket.send(self._buffer[:SOCKET_PIECE])
-                else:
-                    piece = self._buffer[:STREAM_PIECE]
-                    await self.stream.send_all(piece)
-                    count = len(piece)
-                del self._buffer[:count]
-                self.bytes_out += count
-                self.last_sent = trio.current_time()
-                self._progress.unpark_all()
+            await self.stream.send_all(piece)
         except Exception as error:  # noqa: BLE001 - whatever a stream raises, it cannot send
             self._write_error = error
             self._progress.unpark_all()
+        else:
+            self._took(len(piece))
         finally:
             self._writing = False
-            if self._buffer:
-                self.nudge()
+
+    def _write_now(self, socket: trio.socket.SocketType) -> None:
+        """Send what the socket takes without waiting."""
+        # What goes wrong here goes wrong again in the draining task, which knows what to do.
+        with contextlib.suppress(OSError):
+            self._took(os.write(socket.fileno(), self._buffer))
+
+    def _took(self, count: int) -> None:
+        del self._buffer[:count]
+        self.bytes_out += count
+        self.last_sent = trio.current_time()
+        self._progress.unpark_all()
 
     # ---- Receiving ----
 
