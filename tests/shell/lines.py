@@ -9,10 +9,10 @@ from typing import TypeAlias, cast
 
 import trio
 from pydantic import JsonValue
-from trio_realtime._transport._server import ServerWebSocket, accept_websocket
 
 from trio_realtime import Handshake, Target
 from trio_realtime._transport import TransportClosed
+from trio_realtime._transport._server import ServerWebSocket, accept_websocket
 from trio_realtime.testing._pipes import PipeStream, pipe_pair
 
 Json: TypeAlias = dict[str, JsonValue]

@@ -246,6 +246,22 @@ async def test_a_stuck_frame_of_send_nowait_is_named(
     assert error.info.closed_by == "us"
 
 
+async def test_a_loss_that_kept_frames_of_send_nowait_is_told_at_a_normal_end(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def behave(peer: Peer) -> None:
+        await peer.open_session()
+        await trio.sleep(1)
+        peer.stream.abort()
+
+    async def body(conn: RealtimeConnection) -> None:
+        await queues(conn)
+        await trio.sleep(2)
+
+    left, took, *_ = await leaving(behave, body)
+    assert (left, took) == (LOST, 2)
+
+
 async def test_no_answer_to_close_is_no_error_with_a_timeout_of_zero(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -18,6 +18,7 @@ from trio_realtime import (
     Target,
     open_realtime,
 )
+from trio_realtime.testing import pipe_pair
 from trio_realtime.types import RealtimeSessionConfig
 
 
@@ -304,6 +305,23 @@ async def test_an_upgrade_that_is_never_answered_ends_at_the_deadline(
         ):
             raise AssertionError
     assert (caught.value.stage, trio.current_time() - began) == ("upgrade", 10)
+    await theirs.aclose()
+
+
+async def test_an_opening_that_is_cancelled_before_the_upgrade_ends_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    ours, theirs = pipe_pair()
+
+    async def factory(host: str, port: int) -> trio.abc.Stream:
+        return ours
+
+    with trio.move_on_after(3) as scope:
+        async with open_realtime(
+            "m", endpoint=OpenAIEndpoint("key", base_url="http://localhost"), stream_factory=factory
+        ):
+            raise AssertionError
+    assert (scope.cancelled_caught, trio.current_time(), ours.is_closed) == (True, 3, True)
     await theirs.aclose()
 
 

@@ -12,8 +12,8 @@ import trio.testing
 
 from tests.shell.lines import SESSION, Behaviour, Peer, line_to, polite, refusal
 from trio_realtime import (
-    ConnectionClosedError,
     ConnectError,
+    ConnectionClosedError,
     Handshake,
     OpenAIEndpoint,
     RealtimeError,

@@ -6,6 +6,8 @@ frame must not trip it.
 
 from __future__ import annotations
 
+import contextlib
+
 import trio
 
 from trio_realtime._connection._link import Link
@@ -30,11 +32,9 @@ async def heartbeat(link: Link, transport: Transport) -> None:
         if silent_for < interval:
             await trio.sleep(interval - silent_for)
             continue
-        try:
+        # If the link is over, the reader hears of it too, and ends us.
+        with contextlib.suppress(TransportClosed):
             await transport.ping()
-        except TransportClosed as facts:
-            link.lose(facts)
-            return
         if not await _shows_life(link, transport):
             info = CloseInfo(None, "", "network")
             detail = f"nothing moved for {link.options.ping_timeout:g} s after a ping"

@@ -19,7 +19,6 @@ from trio_realtime._connection._plumbing import Connect, run
 from trio_realtime.errors import (
     AuthenticationError,
     ConnectError,
-    ConnectionClosedError,
     ConnectTimeoutError,
     ServerError,
     SessionRefusedError,
@@ -121,9 +120,7 @@ async def _configure(
             url=link.url,
             secrets=link.secrets,
         )
-    except ConnectionClosedError:
-        # The loss has cancelled the opening scope; what it was is told from the facts.
-        await trio.lowlevel.checkpoint()
+    # A loss is not caught here: it cancels the opening scope, and is told from the facts.
     return None
 
 

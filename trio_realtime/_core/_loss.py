@@ -47,29 +47,23 @@ class Loss:
 
     def error(self) -> ConnectionClosedError:
         """Make a new exception from the facts."""
-        match self.kind:
-            case "overflow" | "too_big":
-                cls = InboxOverflowError if self.kind == "overflow" else MessageTooBigError
-                return cls(
-                    self.info,
-                    limit=self.limit,
-                    unsent=self.unsent,
-                    uncertain=self.uncertain,
-                    url=self.url,
-                )
-            case "expired" | "keepalive" | "closed":
-                plain = {
-                    "expired": SessionExpiredError,
-                    "keepalive": KeepaliveTimeoutError,
-                    "closed": ConnectionClosedError,
-                }[self.kind]
-                return plain(
-                    self.info,
-                    unsent=self.unsent,
-                    uncertain=self.uncertain,
-                    url=self.url,
-                    detail=self.detail,
-                )
+        if self.kind in ("overflow", "too_big"):
+            cls = InboxOverflowError if self.kind == "overflow" else MessageTooBigError
+            return cls(
+                self.info,
+                limit=self.limit,
+                unsent=self.unsent,
+                uncertain=self.uncertain,
+                url=self.url,
+            )
+        plain = {"expired": SessionExpiredError, "keepalive": KeepaliveTimeoutError}
+        return plain.get(self.kind, ConnectionClosedError)(
+            self.info,
+            unsent=self.unsent,
+            uncertain=self.uncertain,
+            url=self.url,
+            detail=self.detail,
+        )
 
 
 def kind_of_close(info: CloseInfo, last_fatal_code: str | None) -> LossKind:
