@@ -10,12 +10,18 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast, final
 
+from pydantic import BaseModel
+
+from trio_realtime.events import InvalidEvent, UnknownEvent
+from trio_realtime.types import Unknown
+
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from trio_realtime.events import ClientEvent
 
-_DATA_ONLY: Final = frozenset({"<unknown>", "<invalid>"})
+_DATA_ONLY: Final = (InvalidEvent, UnknownEvent, Unknown)
+"""What carries data instead of fields."""
 
 
 def value_at(source: object, *path: str) -> object:
@@ -26,7 +32,10 @@ def value_at(source: object, *path: str) -> object:
     """
     for name in path:
         fields = _fields(source)
-        if isinstance(fields, Mapping):
+        # `dict` first: asking an abstract class of every model costs as much as reading it.
+        if isinstance(fields, dict) or (
+            not isinstance(fields, BaseModel) and isinstance(fields, Mapping)
+        ):
             source = cast("Mapping[str, object]", fields).get(name)
         else:
             source = cast("object", getattr(fields, name, None))
@@ -49,10 +58,7 @@ def states(source: object, name: str) -> bool:
 
 
 def _fields(source: object) -> object:
-    if getattr(source, "type", None) in _DATA_ONLY:
-        data: object = getattr(source, "data", None)
-        return data
-    return source
+    return source.data if isinstance(source, _DATA_ONLY) else source
 
 
 @final
