@@ -60,9 +60,9 @@ async def _carry(link: Link, connect: Connect, dialect: Dialect) -> None:
                 nursery.cancel_scope.cancel()
                 return
             link.note_connected(transport)
-            reader_ended = trio.Event()
-            nursery.start_soon(_read, link, transport, dialect, reader_ended)
-            nursery.start_soon(_write, link, transport)
+            line_ended, reader_ended = trio.Event(), trio.Event()
+            nursery.start_soon(_read, link, transport, dialect, line_ended, reader_ended)
+            nursery.start_soon(_write, link, transport, line_ended, reader_ended)
             nursery.start_soon(heartbeat, link, transport)
             nursery.start_soon(_leave, link, transport, reader_ended)
             await link.over.wait()
@@ -78,12 +78,16 @@ async def _carry(link: Link, connect: Connect, dialect: Dialect) -> None:
 
 @trio.lowlevel.enable_ki_protection
 async def _read(
-    link: Link, transport: Transport, dialect: Dialect, reader_ended: trio.Event
+    link: Link,
+    transport: Transport,
+    dialect: Dialect,
+    line_ended: trio.Event,
+    reader_ended: trio.Event,
 ) -> None:
     try:
         while True:
-            if not link.budget.may_read:
-                await _wait_for_room(link)
+            if not (link.budget.may_read or line_ended.is_set()):
+                await _wait_for_room(link, line_ended)
             frame = await transport.receive()
             if link.leaving.is_set():
                 continue
@@ -101,14 +105,14 @@ async def _read(
         reader_ended.set()
 
 
-async def _wait_for_room(link: Link) -> None:
+async def _wait_for_room(link: Link, line_ended: trio.Event) -> None:
     log.warning(
         "%d bytes of events are unread: reading stops until your code catches up",
         link.budget.held,
     )
     link.reader_paused = True
     try:
-        while not link.budget.may_read:
+        while not (link.budget.may_read or line_ended.is_set()):
             await link.room.park()
     finally:
         link.reader_paused = False
@@ -117,7 +121,9 @@ async def _wait_for_room(link: Link) -> None:
 
 
 @trio.lowlevel.enable_ki_protection
-async def _write(link: Link, transport: Transport) -> None:
+async def _write(
+    link: Link, transport: Transport, line_ended: trio.Event, reader_ended: trio.Event
+) -> None:
     while True:
         entry = await link.outbox.take()
         try:
@@ -126,6 +132,11 @@ async def _write(link: Link, transport: Transport) -> None:
                     link.pending.sending(frame.subject)
                 await transport.send(frame.text)
         except TransportClosed as facts:
+            # A send may be told of the end before what came before it was read. That is a handful
+            # of messages, all of them here; the reader takes them and then says what happened.
+            line_ended.set()
+            link.room.unpark_all()
+            await reader_ended.wait()
             link.lose(facts)
             link.over.set()
             return
