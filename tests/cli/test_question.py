@@ -42,6 +42,12 @@ def test_a_long_file_is_cut_and_says_so(tmp_path: Path) -> None:
     assert question.description == "long.wav: the first 15.00 s (24000 Hz, 1 channel)"
 
 
+def test_a_huge_file_is_not_read_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "huge.wav"
+    path.write_bytes(stereo_wav(0.1, 24_000) + bytes(17 * 2**20))
+    assert question_from_file(path).description.startswith("huge.wav: the first 0.10 s")
+
+
 def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match=r"nothing\.wav: No such file"):
         question_from_file(tmp_path / "nothing.wav")

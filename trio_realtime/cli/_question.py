@@ -53,7 +53,7 @@ def question_from_file(path: Path | None) -> Question:
     if heard_ms < _MIN_MS:
         raise ProblemError(f"{path}: {heard_ms:.0f} ms of audio; the server wants {_MIN_MS} ms")
     shape = f"{wav.sample_rate_hz} Hz, {wav.channels} channel{'s' if wav.channels > 1 else ''}"
-    cut = "the first " if wav.duration_ms > heard_ms + 1 else ""
+    cut = "the first " if wav.duration_ms > heard_ms + 1 or len(data) == _MAX_BYTES else ""
     return Question(pcm, f"{name}: {cut}{heard_ms / 1000:.2f} s ({shape})")
 
 
