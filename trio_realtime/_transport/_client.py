@@ -29,6 +29,7 @@ from trio_realtime._transport._answer import (
 )
 from trio_realtime._transport._contract import Ending, Transport, TransportClosed
 from trio_realtime._transport._frames import MAX_CODE, MIN_CODE, FrameMaker
+from trio_realtime._transport._guard import closed_on_failure
 from trio_realtime._transport._streams import DEFAULT_PORTS
 from trio_realtime._transport._wire import Wire, WireError
 from trio_realtime.errors import ConnectError
@@ -41,7 +42,8 @@ QUEUED_MESSAGES: Final = 16
 """The connection's reader takes messages at once; a count cannot bound bytes."""
 
 RECEIVE_BYTES: Final = 65536
-"""B11: with the library's 4 KiB a large message takes up to five times as long to decode."""
+"""B11: with the library's 4 KiB a large message takes up to five times as long to decode. Can go
+when its default grows: https://github.com/python-trio/trio-websocket/pull/186"""
 
 
 def request_from_url(url: str) -> tuple[str, str]:
@@ -62,8 +64,9 @@ def request_from_url(url: str) -> tuple[str, str]:
 class _ReaderNursery:
     """What `wrap_client_stream` is given in place of a nursery.
 
-    B19: the library offers no other way to its reader, which raises whatever goes wrong into the
-    nursery it was started in. Here that is a fact like another.
+    B16, B19: the library offers no other way to its reader, which raises whatever goes wrong into
+    the nursery it was started in. Here that is a fact like another. Can go when
+    `wrap_client_stream` returns its errors: https://github.com/python-trio/trio-websocket/issues/132
     """
 
     def __init__(self, nursery: trio.Nursery) -> None:
@@ -231,34 +234,34 @@ async def open_transport(
     reader = _ReaderNursery(nursery)
     upgrade = _Upgrade(wire, redact_url(handshake.url, secrets), secrets)
     wire.read_answer = upgrade.read
-    nursery.start_soon(wire.drain, name="trio_realtime wire")
-    try:
-        # B2, B8: the library waits for an answer only, and notices no end.
-        with trio.CancelScope() as waiting:
-            reader.on_end = waiting.cancel
-            ws = await trio_websocket.wrap_client_stream(
-                cast("trio.Nursery", reader),
-                cast("trio.SocketStream", wire),
-                host,
-                target,
-                subprotocols=handshake.subprotocols,
-                extra_headers=[(n.encode(), v.encode()) for n, v in handshake.headers],
-                message_queue_size=QUEUED_MESSAGES,
-                # B12: the library counts characters, and throws queued messages away. The wire
-                # counts bytes before it: this limit is never reached.
-                max_message_size=options.max_message_bytes,
-                receive_buffer_size=RECEIVE_BYTES,
-            )
-            reader.on_end = None
-            return WebSocketTransport(ws, wire, reader, secrets)
-        await trio.lowlevel.checkpoint_if_cancelled()
-        raise upgrade.error_from(reader.result)
-    except BaseException:
-        reader.scope.cancel()
-        # Shielded: closing by force waits for nobody.
-        with trio.CancelScope(shield=True):
-            await wire.aclose()
-        raise
+    async with closed_on_failure(wire):
+        nursery.start_soon(wire.drain, name="trio_realtime wire")
+        try:
+            # B2, B8: the library waits for an answer and notices no end of the stream. Can go when
+            # its `wrap_client_stream` also waits for its reader.
+            with trio.CancelScope() as waiting:
+                reader.on_end = waiting.cancel
+                ws = await trio_websocket.wrap_client_stream(
+                    cast("trio.Nursery", reader),
+                    cast("trio.SocketStream", wire),
+                    host,
+                    target,
+                    subprotocols=handshake.subprotocols,
+                    extra_headers=[(n.encode(), v.encode()) for n, v in handshake.headers],
+                    message_queue_size=QUEUED_MESSAGES,
+                    # B3, B12: the library counts characters, throws queued messages away and
+                    # waits. The wire counts bytes before it does, so this limit is never reached.
+                    # See https://github.com/python-trio/trio-websocket/issues/82
+                    max_message_size=options.max_message_bytes,
+                    receive_buffer_size=RECEIVE_BYTES,
+                )
+                reader.on_end = None
+                return WebSocketTransport(ws, wire, reader, secrets)
+            await trio.lowlevel.checkpoint_if_cancelled()
+            raise upgrade.error_from(reader.result)
+        except BaseException:
+            reader.scope.cancel()
+            raise
 
 
 @final
@@ -296,8 +299,8 @@ class _Upgrade:
         """Say why there was no upgrade, when the library's reader has ended."""
         if self._error is not None:
             return self._error
-        # B10: the library tries to refuse what the server said, which a client cannot, and so
-        # h11's complaint hides wsproto's. https://github.com/python-trio/trio-websocket
+        # B10: the library sends wsproto's hint, a refusal, which a client cannot: h11's complaint
+        # hides wsproto's. trio-websocket 0.12 `_reader_task`; can go when it raises the first.
         cause = result.error if isinstance(result, outcome.Error) else None
         said = cause
         while said is not None and not isinstance(said, RemoteProtocolError):

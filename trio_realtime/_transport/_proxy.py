@@ -14,6 +14,7 @@ import trio
 
 from trio_realtime._redaction import redact_url
 from trio_realtime._transport._answer import AnswerError, read_answer
+from trio_realtime._transport._guard import closed_on_failure
 from trio_realtime.errors import ConnectError
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -94,20 +95,16 @@ async def open_tunnel(
     if proxy.authorization is not None:
         lines.append(f"Proxy-Authorization: {proxy.authorization}")
     try:
-        await stream.send_all("\r\n".join([*lines, "", ""]).encode("ascii"))
-        answer = await read_answer(stream.receive_some)
-        if not 200 <= answer.status < 300:
-            hint = ""
-            if answer.status == 407:
-                hint = ". Put user and password into the proxy's URL"
-            raise _failed(proxy, f"it answered HTTP {answer.status} {answer.phrase}{hint}")
-    except BaseException as error:
-        # Shielded: closing by force waits for nobody.
-        with trio.CancelScope(shield=True):
-            await trio.aclose_forcefully(stream)
-        if isinstance(error, AnswerError | trio.BrokenResourceError):
-            raise _failed(proxy, str(error) or "the connection broke") from error
-        raise
+        async with closed_on_failure(stream):
+            await stream.send_all("\r\n".join([*lines, "", ""]).encode("ascii"))
+            answer = await read_answer(stream.receive_some)
+            if not 200 <= answer.status < 300:
+                hint = ""
+                if answer.status == 407:
+                    hint = ". Put user and password into the proxy's URL"
+                raise _failed(proxy, f"it answered HTTP {answer.status} {answer.phrase}{hint}")
+    except (AnswerError, trio.BrokenResourceError) as error:
+        raise _failed(proxy, str(error) or "the connection broke") from error
     return stream if not answer.rest else _Begun(stream, answer.rest)
 
 

@@ -59,20 +59,23 @@ async def accept_websocket(
         TransportClosed: if the client is gone, or asked for something else.
     """
     ws = WSConnection(ConnectionType.SERVER)
-    while True:
+    request: Event | None = None
+    problem: RemoteProtocolError | None = None
+    while request is None and problem is None:
         try:
             data = await stream.receive_some(_RECEIVE_BYTES)
             if not data:
                 raise _closed(_lost(None))
             ws.receive_data(bytes(data))
-            for event in ws.events():
-                assert isinstance(event, Request)
-                return ServerRequest(stream, ws, event, max_message_bytes)
+            request = next(ws.events(), None)
         except RemoteProtocolError as error:
-            await _write(stream, _UPGRADE_REQUIRED)
-            raise _closed(_lost(WireError(f"not a WebSocket upgrade: {error}"))) from error
+            problem = error
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise _closed(_lost(error)) from error
+    if not isinstance(request, Request):
+        await _write(stream, _UPGRADE_REQUIRED)
+        raise _closed(_lost(WireError(f"not a WebSocket upgrade: {problem}"))) from problem
+    return ServerRequest(stream, ws, request, max_message_bytes)
 
 
 async def _write(stream: trio.abc.Stream, data: bytes) -> None:

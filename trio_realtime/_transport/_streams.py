@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import trio
 
 from trio_realtime._redaction import redact, redact_url
+from trio_realtime._transport._guard import closed_on_failure
 from trio_realtime._transport._proxy import (
     Proxy,
     open_tunnel,
@@ -130,14 +131,10 @@ async def wrap_tls(
         https_compatible=True,
     )
     try:
-        await wrapped.do_handshake()
-    except BaseException as error:
-        # Shielded: closing by force waits for nobody.
-        with trio.CancelScope(shield=True):
-            await trio.aclose_forcefully(wrapped)
-        if isinstance(error, trio.BrokenResourceError | ssl.SSLError | OSError):
-            raise _tls_error(error, host, shown) from _innermost(error)
-        raise
+        async with closed_on_failure(wrapped):
+            await wrapped.do_handshake()
+    except (trio.BrokenResourceError, OSError) as error:
+        raise _tls_error(error, host, shown) from _innermost(error)
     return wrapped
 
 

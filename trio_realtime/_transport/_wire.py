@@ -147,7 +147,8 @@ class Wire(trio.abc.Stream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Take a frame of the library's: the upgrade, or a pong. Never waits for the peer."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        # B4: a pong after our CLOSE would break the protocol.
+        # B4: a pong after our CLOSE would break the protocol, and the library's own reader dies of
+        # one after its own: https://github.com/python-trio/trio-websocket/issues/184
         if self._our_close is None:
             self._buffer += data
             self._queued += len(data)
