@@ -174,6 +174,8 @@ async def test_the_reader_pauses_when_the_inbox_is_full_and_goes_on_when_it_is_r
             assert numbers([await conn.receive() for _ in range(100)]) == list(range(100))
             assert conn.statistics().inbox_bytes == 0
             assert not conn.statistics().reader_paused
+            # It paused again and again meanwhile.
+            assert caplog.text.count("unread") == 1
 
 
 # promise 8

@@ -70,6 +70,7 @@ class Link:
         self.room: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self.resumed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self.reader_paused: bool = False
+        self.said_paused: bool = False
         self.resumed_at: float = trio.current_time()
         """When the reader last went on after a pause; the heartbeat starts afresh there."""
 

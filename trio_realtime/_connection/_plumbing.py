@@ -106,10 +106,13 @@ async def _read(
 
 
 async def _wait_for_room(link: Link, line_ended: trio.Event) -> None:
-    log.warning(
-        "%d bytes of events are unread: reading stops until your code catches up",
-        link.budget.held,
-    )
+    if not link.said_paused:
+        link.said_paused = True
+        log.warning(
+            "%d bytes of events are unread: reading stops until your code catches up. "
+            "This is said once; `statistics()` tells at any time",
+            link.budget.held,
+        )
     link.reader_paused = True
     try:
         while not (link.budget.may_read or line_ended.is_set()):
