@@ -22,6 +22,7 @@ from trio_realtime._endpoint import (
     Handshake,
     OpenAIEndpoint,
     StreamFactory,
+    Target,
     target_from_arguments,
 )
 from trio_realtime._options import DEFAULT_OPTIONS, Options
@@ -77,6 +78,7 @@ class RealtimeConnection(Shell):
 
 
 @asynccontextmanager
+@trio.lowlevel.enable_ki_protection
 async def open_realtime(
     model: str | None = None,
     *,
@@ -148,7 +150,7 @@ async def open_realtime(
     target = target_from_arguments(endpoint, model=model, call_id=call_id, dialect=dialect)
     prepare(SessionCreated, SessionUpdated)
     await trio.lowlevel.checkpoint()
-    handshake = await endpoint.handshake(target)
+    handshake = await _ask(endpoint, target)
 
     secrets = (*handshake.secrets, *_proxy_secrets(proxy))
     link = Link(
@@ -216,6 +218,12 @@ class _Connector:
 
     def _note_stage(self, stage: str) -> None:
         self._link.stage = stage
+
+
+@trio.lowlevel.disable_ki_protection
+async def _ask(endpoint: Endpoint, target: Target) -> Handshake:
+    """Ask in the program's own manner: Ctrl-C may land in what it brought along."""
+    return await endpoint.handshake(target)
 
 
 def _endpoint_from_environment(environ: Mapping[str, str]) -> OpenAIEndpoint:

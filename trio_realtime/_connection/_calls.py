@@ -1,7 +1,8 @@
 """Handing frames to the link, and waiting for what becomes of them.
 
-Each call checks that the link is open, hands something over and waits for its outcome. Neither
-resources nor streams are known here.
+Each call checks that the link is open, hands something over and waits for its outcome. Ctrl-C is
+held back until a call waits, so that it never lands inside a change of state; there it counts as
+a cancellation. Neither resources nor streams are known here.
 """
 
 from __future__ import annotations
@@ -38,12 +39,14 @@ class Caller:
         """Choose an id that nobody has used: the prefix and 21 base62 characters."""
         return _ids.new_id(prefix)
 
+    @trio.lowlevel.enable_ki_protection
     async def send(self, event: ClientEvent | Mapping[str, JsonValue]) -> str:
         """Send one event and return its id; see `RealtimeConnection.send`."""
         frame = _frame_from_event(event)
         await self._hand_over([frame])
         return frame.event_id
 
+    @trio.lowlevel.enable_ki_protection
     def send_nowait(self, event: ClientEvent | Mapping[str, JsonValue]) -> str:
         """Hand over one event and return its id; see `RealtimeConnection.send_nowait`."""
         frame = _frame_from_event(event)
@@ -53,10 +56,12 @@ class Caller:
         self._link.outbox.add(Entry([frame], is_awaited=False))
         return frame.event_id
 
+    @trio.lowlevel.enable_ki_protection
     async def send_raw(self, text: str) -> None:
         """Send one frame of text as it is; see `RealtimeConnection.send_raw`."""
         await self._hand_over([OutgoingFrame("", "<raw>", text, None)])
 
+    @trio.lowlevel.enable_ki_protection
     async def send_text_group(self, frames: Sequence[tuple[str, str, str]]) -> None:
         """Send frames that are never acknowledged, back to back.
 
@@ -68,6 +73,7 @@ class Caller:
         """
         await self._hand_over([OutgoingFrame(*frame, None) for frame in frames])
 
+    @trio.lowlevel.enable_ki_protection
     async def request(self, event: ClientEvent | Mapping[str, JsonValue]) -> ServerEvent:
         """Send one event and wait for its answer; see `RealtimeConnection.request`."""
         link = self._link
@@ -91,7 +97,7 @@ class Caller:
                 link.outbox.add(entry)
             while place.result is None:
                 await woken.park()
-        except trio.Cancelled:
+        except (trio.Cancelled, KeyboardInterrupt):
             link.outbox.withdraw(entry)
             link.pending.abandon(place)
             raise
@@ -111,7 +117,7 @@ class Caller:
         link.outbox.add(entry)
         try:
             await entry.done.wait()
-        except trio.Cancelled:
+        except (trio.Cancelled, KeyboardInterrupt):
             # Not taken yet: nothing is sent. Taken: the writer finishes it (promise 4).
             link.outbox.withdraw(entry)
             raise

@@ -97,6 +97,7 @@ class Shell(trio.abc.AsyncResource):
         return self._link.stream.__anext__()
 
     @contextmanager
+    @trio.lowlevel.enable_ki_protection
     def tap(self, *, max_bytes: int | None = None) -> Generator[EventStream]:
         """Watch every event from now on, beside whoever reads the connection.
 
@@ -207,6 +208,7 @@ class Shell(trio.abc.AsyncResource):
 
     # ---- Closing ----
 
+    @trio.lowlevel.enable_ki_protection
     async def aclose(self, code: int = 1000, reason: str = "") -> None:
         """Close the connection now, inside its block.
 
@@ -232,7 +234,7 @@ class Shell(trio.abc.AsyncResource):
         link.leave("early", code, reason)
         try:
             await link.closed.wait()
-        except trio.Cancelled:
+        except (trio.Cancelled, KeyboardInterrupt):
             link.scope.cancel()
             # Nothing waits for the peer any more; the deadline is for the unexpected.
             with trio.move_on_after(link.options.close_timeout, shield=True):
@@ -241,6 +243,7 @@ class Shell(trio.abc.AsyncResource):
         if (error := link.unsent_error()) is not None:
             raise error
 
+    @trio.lowlevel.enable_ki_protection
     async def wait_closed(self) -> CloseInfo:
         """Wait until the connection is over. If this is cancelled, nothing has changed.
 

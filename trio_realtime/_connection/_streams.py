@@ -63,6 +63,7 @@ class EventStream:
         self.dropped: int = 0
         """Events this stream gave up because nobody had read it, or, for a tap, in time."""
 
+    @trio.lowlevel.enable_ki_protection
     async def receive(self) -> ServerEvent:
         """Wait for the next event.
 
@@ -99,13 +100,14 @@ class EventStream:
         self._owner.room_changed()
         try:
             delivery, _ = await self._take.receive()
-        except trio.Cancelled:
+        except (trio.Cancelled, KeyboardInterrupt):
             self._waiting -= 1
             raise
         finally:
             budget.waiting -= 1
         return delivery
 
+    @trio.lowlevel.enable_ki_protection
     def receive_nowait(self) -> ServerEvent:
         """Return the next event if one is here.
 
