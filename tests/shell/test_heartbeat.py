@@ -29,6 +29,16 @@ async def test_a_black_hole_is_found_after_interval_and_timeout(
         assert "20 s" in str(caught.value)
 
 
+async def test_that_a_ping_went_out_is_no_sign_of_life() -> None:
+    # By the real clock: in virtual time the ping leaves in the instant in which it is handed over.
+    async with line_to(black_hole) as endpoint:
+        options = Options(ping_interval=0.05, ping_timeout=0.05)
+        async with open_realtime("m", endpoint=endpoint, options=options) as conn:
+            await conn.receive()
+            with trio.fail_after(5), pytest.raises(KeepaliveTimeoutError):
+                await conn.receive()
+
+
 async def test_a_peer_that_answers_pings_stays(autojump_clock: trio.testing.MockClock) -> None:
     async with line_to(polite) as endpoint, open_realtime("m", endpoint=endpoint) as conn:
         await trio.sleep(3600)

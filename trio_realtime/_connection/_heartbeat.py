@@ -7,6 +7,7 @@ frame must not trip it.
 from __future__ import annotations
 
 import contextlib
+from typing import Final
 
 import trio
 
@@ -14,6 +15,10 @@ from trio_realtime._connection._link import Link
 from trio_realtime._core._loss import Loss
 from trio_realtime._transport import Transport, TransportClosed
 from trio_realtime.errors import CloseInfo
+
+_PING_BYTES: Final = 10
+"""What a ping of ours weighs on the wire: header, mask and number. A black hole takes it gladly, so
+that it went out is no sign of life."""
 
 
 @trio.lowlevel.enable_ki_protection
@@ -32,9 +37,6 @@ async def heartbeat(link: Link, transport: Transport) -> None:
         if silent_for < interval:
             await trio.sleep(interval - silent_for)
             continue
-        # If the link is over, the reader hears of it too, and ends us.
-        with contextlib.suppress(TransportClosed):
-            await transport.ping()
         if not await _shows_life(link, transport):
             info = CloseInfo(None, "", "network")
             detail = f"nothing moved for {link.options.ping_timeout:g} s after a ping"
@@ -43,13 +45,19 @@ async def heartbeat(link: Link, transport: Transport) -> None:
 
 
 async def _shows_life(link: Link, transport: Transport) -> bool:
-    """Wait out `ping_timeout`; say whether a byte came in, or one of ours went out, meanwhile."""
+    """Ping and wait out `ping_timeout`; say whether a byte came in, or one of ours went out.
+
+    Bytes are counted, for times cannot tell the ping itself from what was sent with it.
+    """
     pinged_at = trio.current_time()
-    sent_at, received_at = transport.last_sent, transport.last_received
+    received, sent = transport.bytes_in, transport.bytes_out + _PING_BYTES
+    with contextlib.suppress(TransportClosed):
+        # If the link is over, the reader hears of it too, and ends us.
+        await transport.ping()
     await trio.sleep(link.options.ping_timeout)
     return (
-        transport.last_received > received_at
-        or transport.last_sent > max(sent_at, pinged_at)
+        transport.bytes_in > received
+        or transport.bytes_out > sent
         or link.reader_paused
         or link.resumed_at > pinged_at
     )
