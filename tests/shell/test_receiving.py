@@ -18,7 +18,9 @@ from trio_realtime import (
     SessionExpiredError,
     open_realtime,
 )
+from trio_realtime._connection import Link
 from trio_realtime.events import Error, InvalidEvent, UnknownEvent
+from trio_realtime.types import ErrorDetails
 
 KIB = 1024
 
@@ -370,3 +372,20 @@ async def test_a_connection_can_be_looked_at() -> None:
         assert looked.last_ping_ms is None
         await conn.aclose()
         assert "closed" in repr(conn)
+
+
+async def test_a_receive_that_is_cancelled_as_an_event_arrives_leaves_the_budget_right(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    link = Link(options=Options(), raises_errors=True, url="", secrets=())
+    events = link.stream
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(events.receive)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+        # The task is cancelled and has not run yet: it will not take this.
+        link.dispatch(Error(error=ErrorDetails(code="first")), 2 * KIB)
+    link.dispatch(Error(error=ErrorDetails(code="second")), 2 * KIB)
+    assert link.budget.held == 4 * KIB
+    assert len([events.receive_nowait(), events.receive_nowait()]) == 2
+    assert link.budget.held == 0

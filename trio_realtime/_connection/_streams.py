@@ -77,8 +77,8 @@ class EventStream:
             trio.EndOfChannel: when everything was delivered and the connection was closed by us,
                 or by the server after a finished conversation.
         """
-        self._begin()
         await trio.lowlevel.checkpoint_if_cancelled()
+        self._begin()
         try:
             try:
                 delivery, weight = self._take.receive_nowait()
@@ -100,11 +100,9 @@ class EventStream:
         self._owner.room_changed()
         try:
             delivery, _ = await self._take.receive()
-        except (trio.Cancelled, KeyboardInterrupt):
-            self._waiting -= 1
-            raise
         finally:
             budget.waiting -= 1
+            self._waiting -= 1
         return delivery
 
     @trio.lowlevel.enable_ki_protection
@@ -163,10 +161,12 @@ class EventStream:
 
     def deliver(self, delivery: Delivery, weight: int) -> None:
         """Put an event in; in an unread stream or a tap the newest may push out the oldest."""
+        # The channel is asked, for a task that was just cancelled no longer takes anything, and one
+        # that was just handed an event takes no second. The count spares the question.
+        is_awaited = self._waiting > 0 and self._take.statistics().tasks_waiting_receive > 0
         self._put.send_nowait((delivery, weight))
-        if self._waiting:
+        if is_awaited:
             # Into the hands of a task that waits: it is not held here.
-            self._waiting -= 1
             return
         self._held += weight
         if self._was_read and not self._is_tap:
