@@ -96,12 +96,13 @@ class Outbox:
         self.current = self._entries.popleft()
         return self.current
 
-    def finish(self, result: outcome.Outcome[None]) -> None:
-        """Tell the current entry how it went, and let it go."""
-        assert self.current is not None
-        entry, self.current = self.current, None
+    def finish(self, entry: Entry) -> None:
+        """Tell an entry that it is written, unless it was told something else meanwhile."""
+        if entry is not self.current:
+            return
+        self.current = None
         self._held -= entry.weight
-        entry.finish(result)
+        entry.finish(outcome.Value(None))
         self._note_idle()
 
     async def wait_idle(self) -> None:

@@ -11,7 +11,6 @@ import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeAlias, cast
 
-import outcome
 import trio
 
 from trio_realtime._connection._heartbeat import heartbeat
@@ -143,7 +142,7 @@ async def _write(
             link.lose(facts)
             link.over.set()
             return
-        link.outbox.finish(outcome.Value(None))
+        link.outbox.finish(entry)
 
 
 @trio.lowlevel.enable_ki_protection
