@@ -103,9 +103,9 @@ async def open_tunnel(
                 if answer.status == 407:
                     hint = ". Put user and password into the proxy's URL"
                 raise _failed(proxy, f"it answered HTTP {answer.status} {answer.phrase}{hint}")
+            return stream if not answer.rest else _Begun(stream, answer.rest)
     except (AnswerError, trio.BrokenResourceError) as error:
         raise _failed(proxy, str(error) or "the connection broke") from error
-    return stream if not answer.rest else _Begun(stream, answer.rest)
 
 
 def _failed(proxy: Proxy, what: str) -> ConnectError:
