@@ -59,7 +59,7 @@ class Caller:
     @trio.lowlevel.enable_ki_protection
     async def send_raw(self, text: str) -> None:
         """Send one frame of text as it is; see `RealtimeConnection.send_raw`."""
-        await self._hand_over([OutgoingFrame("", "<raw>", text, None)])
+        await self._hand_over([OutgoingFrame("", "<raw>", _encodable(text), None)])
 
     @trio.lowlevel.enable_ki_protection
     async def send_text_group(self, frames: Sequence[tuple[str, str, str]]) -> None:
@@ -137,11 +137,18 @@ def _frame_from_event(event: ClientEvent | Mapping[str, JsonValue]) -> OutgoingF
             raise ValueError("an event needs a `type`, and it is a string")  # noqa: TRY004
         if not isinstance(event_id, str):
             event_id = _ids.new_id("event_")
-            event = {**event, "event_id": event_id}
+        event = {**event, "event_id": event_id}
         text = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return OutgoingFrame(event_id, kind, text, outgoing_from_event(event))
+        return OutgoingFrame(event_id, kind, _encodable(text), outgoing_from_event(event))
     event_id = event.event_id
     if event_id is None:
         event_id = _ids.new_id("event_")
         event = event.model_copy(update={"event_id": event_id})
     return OutgoingFrame(event_id, event.type, encode(event), outgoing_from_event(event))
+
+
+def _encodable(text: str) -> str:
+    """Refuse halves of surrogate pairs here: the writer is nobody's caller."""
+    if not text.isascii():
+        text.encode()
+    return text

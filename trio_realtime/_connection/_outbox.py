@@ -36,7 +36,7 @@ class Entry:
     def __init__(self, frames: Sequence[OutgoingFrame], *, is_awaited: bool) -> None:
         self.frames: Sequence[OutgoingFrame] = frames
         self.is_awaited: bool = is_awaited
-        self.weight: int = sum(len(frame.text) for frame in frames)
+        self.weight: int = sum(_bytes_in(frame.text) for frame in frames)
         self.result: outcome.Outcome[None] | None = None
         self.done: trio.Event = trio.Event()
 
@@ -49,6 +49,10 @@ class Entry:
         """Tell the caller how it went."""
         self.result = result
         self.done.set()
+
+
+def _bytes_in(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 @final

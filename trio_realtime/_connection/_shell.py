@@ -148,6 +148,7 @@ class Shell(trio.abc.AsyncResource):
 
         Raises:
             ConnectionClosedError: if the connection is closed, or closes before the frame is out.
+            ValueError: for an event without a type, or with text that is not Unicode.
         """
         return await self._calls.send(event)
 
