@@ -7,6 +7,7 @@ know how frames travel, and what they mean it asks of `_core`.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import math
 from collections.abc import Callable, Collection
@@ -192,7 +193,7 @@ class Link:
         )
         detail = "" if facts.cause is None else redact(_said(facts.cause), self.secrets)
         kind = kind_of_close(info, self._last_fatal_code)
-        self.fail(Loss(info, kind, quiet=quiet, detail=detail, url=self.url))
+        self.fail(Loss(info, kind, quiet=quiet, detail=detail, url=self.url, cause=facts.cause))
 
     def fail(self, loss: Loss) -> None:
         """Store the facts once, and wake everybody that waits, each with its own error."""
@@ -200,13 +201,8 @@ class Link:
             return
         current = () if self.outbox.current is None else self.outbox.current.names
         written = tuple(name for name in self.pending.uncertain if name not in current)
-        self.loss = Loss(
-            loss.info,
-            loss.kind,
-            quiet=loss.quiet,
-            limit=loss.limit,
-            detail=loss.detail,
-            url=loss.url,
+        self.loss = dataclasses.replace(
+            loss,
             unsent=tuple(name for entry in self.outbox.unsent for name in entry.names),
             uncertain=current + written,
         )
@@ -309,6 +305,12 @@ class Link:
             raise self.tell()
         if self.leaving.is_set():
             raise self._closed_by_us()
+
+    @property
+    def request_id(self) -> str | None:
+        """The server's id of the upgrade, for its support."""
+        headers = () if self.transport is None else self.transport.response_headers
+        return next((value for name, value in headers if name.lower() == "x-request-id"), None)
 
     @property
     def close_info(self) -> CloseInfo | None:

@@ -98,6 +98,7 @@ async def _wait_open(
         # The close that follows an `error` says more: wait for it a moment.
         with trio.move_on_after(link.options.close_timeout):
             await link.over.wait()
+    if link.refusal is not None or link.loss is not None:
         return _why_refused(link)
     return ConnectTimeoutError(
         stage=link.stage,
@@ -107,19 +108,22 @@ async def _wait_open(
     )
 
 
-async def _configure(
-    link: Link, configure: Callable[[], Awaitable[object]]
-) -> SessionRefusedError | None:
+async def _configure(link: Link, configure: Callable[[], Awaitable[object]]) -> Exception | None:
     try:
         await configure()
     except ServerError as error:
-        return SessionRefusedError(
+        refused = SessionRefusedError(
             f"the server refused the session's configuration: {error}",
             code=error.code,
             param=error.param,
+            request_id=link.request_id,
             url=link.url,
             secrets=link.secrets,
         )
+        refused.__cause__ = error
+        return refused
+    except Exception as error:  # noqa: BLE001 - a mistake in `session=`, raised bare
+        return error
     # A loss is not caught here: it cancels the opening scope, and is told from the facts.
     return None
 
@@ -129,13 +133,15 @@ def _why_refused(link: Link) -> ConnectError:
     details = None if link.refusal is None else link.refusal.error
     loss = link.loss
     close_code = None if loss is None else loss.info.code
-    if details is None and (loss is None or loss.info.closed_by == "network"):
-        detail = "" if loss is None or not loss.detail else f": {loss.detail}"
-        return ConnectError(
-            f"the connection was lost before the session was ready{detail}",
+    if details is None and (loss is None or loss.info.closed_by != "server"):
+        detail = "" if loss is None else loss.detail or loss.info.reason
+        error = ConnectError(
+            f"the connection was lost before the session was ready{detail and f': {detail}'}",
             url=link.url,
             secrets=link.secrets,
         )
+        error.__cause__ = None if loss is None else loss.cause
+        return error
     reason = "" if loss is None else loss.info.reason
     code = details.code if details is not None else reason.rpartition(".")[2] or None
     said = (details.message if details is not None else reason) or "no reason given"
@@ -144,6 +150,7 @@ def _why_refused(link: Link) -> ConnectError:
             f"the server refused the key: {said}",
             code=code,
             close_code=close_code,
+            request_id=link.request_id,
             url=link.url,
             secrets=link.secrets,
         )
@@ -153,6 +160,7 @@ def _why_refused(link: Link) -> ConnectError:
         code=code,
         param=None if details is None else details.param,
         close_code=close_code,
+        request_id=link.request_id,
         url=link.url,
         secrets=link.secrets,
     )

@@ -290,9 +290,7 @@ class Shell(trio.abc.AsyncResource):
     @property
     def request_id(self) -> str | None:
         """The server's id of the upgrade (`x-request-id`), for its support."""
-        transport = self._link.transport
-        headers = () if transport is None else transport.response_headers
-        return next((value for name, value in headers if name.lower() == "x-request-id"), None)
+        return self._link.request_id
 
     def statistics(self) -> Statistics:
         """What the connection has done so far."""

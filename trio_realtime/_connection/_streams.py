@@ -7,7 +7,7 @@ when there are no more, it asks the link why.
 from __future__ import annotations
 
 import math
-from typing import Protocol, TypeAlias, final
+from typing import NoReturn, Protocol, TypeAlias, final
 
 import outcome
 import trio
@@ -90,7 +90,7 @@ class EventStream:
                 # After the event was taken: cancelling here would lose it.
                 await trio.lowlevel.cancel_shielded_checkpoint()
         except trio.EndOfChannel:
-            raise self._why_ended() from None
+            self._raise_end()
         return delivery.unwrap()
 
     async def _parked(self) -> Delivery:
@@ -119,7 +119,7 @@ class EventStream:
         try:
             delivery, weight = self._take.receive_nowait()
         except trio.EndOfChannel:
-            raise self._why_ended() from None
+            self._raise_end()
         self._let_go(weight)
         return delivery.unwrap()
 
@@ -149,8 +149,10 @@ class EventStream:
             self._owner.budget.held -= weight
             self._owner.room_changed()
 
-    def _why_ended(self) -> Exception:
-        return self._owner.end_error() or trio.EndOfChannel()
+    def _raise_end(self) -> NoReturn:
+        error = self._owner.end_error() or trio.EndOfChannel()
+        # The channel's own exception says nothing; the cause of the loss does.
+        raise error from error.__cause__
 
     # ---- The link's side: called by the reader, never waits. ----
 

@@ -44,9 +44,16 @@ class Loss:
     url: str | None = None
     unsent: tuple[Frame, ...] = ()
     uncertain: tuple[Frame, ...] = ()
+    cause: BaseException | None = None
+    """What the stream below raised, when that is how it ended."""
 
     def error(self) -> ConnectionClosedError:
         """Make a new exception from the facts."""
+        error = self._without_cause()
+        error.__cause__ = self.cause
+        return error
+
+    def _without_cause(self) -> ConnectionClosedError:
         if self.kind in ("overflow", "too_big"):
             cls = InboxOverflowError if self.kind == "overflow" else MessageTooBigError
             return cls(
