@@ -222,8 +222,8 @@ def test_the_tree_says_whose_fault_it_was() -> None:
         (
             InboxOverflowError(LOST, limit=5),
             (
-                "the connection was lost without a close frame: more than 5 bytes of events were not "
-                "read. Read the events, or set `Options.inbox_bytes`"
+                "the connection was lost without a close frame: more than 5 bytes of events were "
+                "not read. Read the events, or set `Options.inbox_bytes`"
             ),
         ),
         (

@@ -239,13 +239,13 @@ async def test_a_refused_configuration_names_the_field(
     async def behave(peer: Peer) -> None:
         await peer.open_session()
         frame = await peer.receive_type("session.update")
-        error = {**refusal("unknown_parameter", frame["event_id"]), "param": "session.instrctions"}
+        error = {**refusal("unknown_parameter", frame["event_id"]), "param": "session.instructionz"}
         await peer.send("error", error=error)
         await peer.drain()
 
-    raised, took, _ = await opening(behave, session={"instrctions": "Be brief."})
+    raised, took, _ = await opening(behave, session={"instructionz": "Be brief."})
     assert isinstance(raised, SessionRefusedError)
-    assert (raised.code, raised.param, took) == ("unknown_parameter", "session.instrctions", 0)
+    assert (raised.code, raised.param, took) == ("unknown_parameter", "session.instructionz", 0)
 
 
 async def test_a_refused_configuration_is_noticed_also_when_the_error_names_nobody(

@@ -51,28 +51,32 @@ async def run(link: Link, connect: Connect, dialect: Dialect) -> None:
 async def _carry(link: Link, connect: Connect, dialect: Dialect) -> None:
     async with trio.open_nursery() as nursery:
         try:
-            try:
-                transport = await connect(nursery)
-            except Exception as error:  # noqa: BLE001 - raised bare by the opening task
-                link.connect_error = error
-                link.opening_scope.cancel()
-                nursery.cancel_scope.cancel()
-                return
-            link.note_connected(transport)
-            line_ended, reader_ended = trio.Event(), trio.Event()
-            nursery.start_soon(_read, link, transport, dialect, line_ended, reader_ended)
-            nursery.start_soon(_write, link, transport, line_ended, reader_ended)
-            nursery.start_soon(heartbeat, link, transport)
-            nursery.start_soon(_leave, link, transport, reader_ended)
-            await link.over.wait()
-            if link.loss is not None and link.loss.info.closed_by == "server":
-                # The library answers a close frame of the server's; let the answer out.
-                with trio.move_on_after(link.options.close_timeout):
-                    await _drain(transport)
-            nursery.cancel_scope.cancel()
+            await _live(link, nursery, connect, dialect)
         finally:
             if link.transport is not None:
                 await link.transport.aclose()
+        nursery.cancel_scope.cancel()
+
+
+async def _live(link: Link, nursery: trio.Nursery, connect: Connect, dialect: Dialect) -> None:
+    """Connect, start the tasks, and wait until the connection is lost or closed."""
+    try:
+        transport = await connect(nursery)
+    except Exception as error:  # noqa: BLE001 - raised bare by the opening task
+        link.connect_error = error
+        link.opening_scope.cancel()
+        return
+    link.note_connected(transport)
+    line_ended, reader_ended = trio.Event(), trio.Event()
+    nursery.start_soon(_read, link, transport, dialect, line_ended, reader_ended)
+    nursery.start_soon(_write, link, transport, line_ended, reader_ended)
+    nursery.start_soon(heartbeat, link, transport)
+    nursery.start_soon(_leave, link, transport, reader_ended)
+    await link.over.wait()
+    if link.loss is not None and link.loss.info.closed_by == "server":
+        # The library answers a close frame of the server's; let the answer out.
+        with trio.move_on_after(link.options.close_timeout):
+            await _drain(transport)
 
 
 @trio.lowlevel.enable_ki_protection

@@ -53,7 +53,8 @@ def _run(fn: Callable[[], Awaitable[None]]) -> None:
     try:
         trio.run(fn)
     except BaseException as exc:
-        raise typer.Exit(_complain(*verdict(exc))) from exc
+        # The run is over: nothing is left to cancel.
+        raise typer.Exit(_complain(*verdict(exc))) from exc  # noqa: ASYNC104
 
 
 def _print_version(wanted: bool) -> None:

@@ -159,10 +159,10 @@ class SimulatedServer:
         self._nursery = None
         nursery.cancel_scope.cancel()
         if self._failed or (exc is not None and _is_cancellation(exc)):
-            await manager.__aexit__(exc_type, exc, traceback)
+            await manager.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102 - cancelled above
         else:
             # The body's own failure is not the server's: it goes on as it is, in no group.
-            await manager.__aexit__(None, None, None)
+            await manager.__aexit__(None, None, None)  # noqa: ASYNC102 - cancelled above
 
     def refuse_connection(
         self, status: int = 429, *, retry_after: float | None = None, body: str = ""

@@ -306,4 +306,6 @@ class SimulatedSession:
 
 
 async def _raise(error: outcome.Error) -> None:
+    # Shielded: a server that is being left must not lose what its responder raised.
+    await trio.lowlevel.cancel_shielded_checkpoint()
     error.unwrap()
