@@ -74,7 +74,7 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
     ]
     for plain, within_base64, _ in forms:
         text = _without_forms(text, plain, within_base64)
-    for pattern, replacement in _PATTERNS:
+    for pattern, replacement in _compiled():
         text = pattern.sub(replacement, text)
     # Last: the patterns take a masked key whole, with what is visible of its beginning.
     for _, _, tail in forms:
@@ -214,35 +214,41 @@ def _field_in_text(match: re.Match[str]) -> str:
 
 _AUTHORITY: Final = re.compile(r"(?:\[[^\]/?#]*\]|[^\s:/?#\[\]@]*)(?::\d*)?(?:/|$)")
 
-_PATTERNS: Final[tuple[tuple[re.Pattern[str], _Replacement], ...]] = (
+_PATTERNS: Final[tuple[tuple[str, _Replacement], ...]] = (
     # URLs, with or without a scheme that anybody knows, then queries without a URL before them.
-    (re.compile(r"://([^\s\"'<>`\\]+)"), _url_in_text),
-    (re.compile(r"([?&])([^\s=&?#\"'<>]+)=([^\s&#\"'<>\\]+)"), _query_in_text),
+    (r"://([^\s\"'<>`\\]+)", _url_in_text),
+    (r"([?&])([^\s=&?#\"'<>]+)=([^\s&#\"'<>\\]+)", _query_in_text),
     # `Authorization: …` to the end of the line or quotation; `"password": "…"` likewise.
     (
-        re.compile(
+        (
             rf"(?i)(?<![A-Za-z0-9])({_NAMES})(\\*[\"']?\s*[:=]\s*)"
             r"(?:(\\+[\"'])[^\"'\\\r\n]*|(\")(?:[^\"\\]|\\.)*|(')(?:[^'\\]|\\.)*|[^\s{\[\"'\\][^\r\n\"'\\]*)"
         ),
         _field_in_text,
     ),
     (
-        re.compile(rf"(?i)(?<![A-Za-z0-9])(bearer|basic)((?:\s|%20)+){_PROSE}[^\s\"'\\,;)]+"),
+        rf"(?i)(?<![A-Za-z0-9])(bearer|basic)((?:\s|%20)+){_PROSE}[^\s\"'\\,;)]+",
         rf"\1\2{REDACTED}",
     ),
     (
-        re.compile(r"(openai-insecure-api-key\.)[^\s\"'\\,;)]+"),
+        r"(openai-insecure-api-key\.)[^\s\"'\\,;)]+",
         rf"\1{REDACTED}",
     ),
     # `sk-…`, `ek_…` and `sess-…`, also as the server masks them: `sk-proj-****ueba`.
-    (re.compile(_START + r"(?:sk|ek|sess)[-_][\w.…*•·~-]*[\w…*•·]"), REDACTED),
+    (_START + r"(?:sk|ek|sess)[-_][\w.…*•·~-]*[\w…*•·]", REDACTED),
     # Any other token that was masked: what the mask leaves visible is the secret's end.
     (
-        re.compile(r"(?<![\w.*•·-])[\w.-]*+[*•·]{3,}[\w*•·-]*(?:\.[\w*•·-]+)*"),
+        r"(?<![\w.*•·-])[\w.-]*+[*•·]{3,}[\w*•·-]*(?:\.[\w*•·-]+)*",
         REDACTED,
     ),
     # JSON Web Tokens, signed (three parts) and encrypted (five).
-    (re.compile(_START + r"eyJ[\w-]*\.[\w-]+(?:\.[\w-]*){0,3}"), REDACTED),
+    (_START + r"eyJ[\w-]*\.[\w-]+(?:\.[\w-]*){0,3}", REDACTED),
     # Audio as base64, or any other long value nobody can read.
-    (re.compile(r"(?<![\w+/=-])[A-Za-z0-9+/=_-]{200,}"), "[a long value]"),
+    (r"(?<![\w+/=-])[A-Za-z0-9+/=_-]{200,}", "[a long value]"),
 )
+
+
+@functools.cache
+def _compiled() -> tuple[tuple[re.Pattern[str], _Replacement], ...]:
+    # On first use: compiling takes some 5 ms, which an import need not wait for.
+    return tuple((re.compile(pattern), replacement) for pattern, replacement in _PATTERNS)
