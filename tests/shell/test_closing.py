@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Final
 
 import pytest
 import trio
@@ -130,55 +131,56 @@ async def leaving(
 LOST = "ExceptionGroup[ConnectionClosedError]"
 
 
-# promise 1; pain 5
-@pytest.mark.parametrize(
-    ("behave", "body", "outer", "left", "took", "caught"),
-    [
-        pytest.param(polite, sleeps, None, "nothing", 1, False, id="normal"),
-        pytest.param(silent_at_close, sleeps, None, "nothing", 2, False, id="no answer to CLOSE"),
-        pytest.param(polite, fails, None, "ExceptionGroup[ValueError]", 0, False, id="body error"),
-        pytest.param(
-            silent_at_close, fails, None, "ExceptionGroup[ValueError]", 0, False,
-            id="body error, no answer to CLOSE: the peer is not waited for",
-        ),
-        pytest.param(
-            stops_reading, queues_and_fails, None, "ExceptionGroup[ValueError]", 1, False,
-            id="body error, a frame is stuck",
-        ),
-        pytest.param(drops_after(1), sleeps_forever, None, LOST, 11, False, id="a loss in sleep"),
-        pytest.param(
-            drops_after(1), fails_after_a_loss, None,
-            "ExceptionGroup[ConnectionClosedError, ValueError]", 11, False, id="both",
-        ),
-        pytest.param(
-            drops_after(1, events=4), reads, None, LOST, 10, False,
-            id="a loss with a backlog: all of it first",
-        ),
-        pytest.param(
-            polite, sleeps_forever, 3, "BaseExceptionGroup[Cancelled]", 3, True, id="cancelled",
-        ),
-        pytest.param(
-            drops_after(1), sleeps_forever, 3, "BaseExceptionGroup[Cancelled]", 3, True,
-            id="cancelled after a loss",
-        ),
-        pytest.param(
-            silent_at_close, sleeps, 1.5, "BaseExceptionGroup[Cancelled]", 1.5, True,
-            id="cancelled while closing",
-        ),
-        pytest.param(
-            silent_at_close, speaks_in_finally, 3, "BaseExceptionGroup[Cancelled]", 3, True,
-            id="cancelled, with last words",
-        ),
-        pytest.param(polite, moves_on, None, "nothing", 1, False, id="move_on_after inside"),
-        pytest.param(polite, exits, None, "BaseExceptionGroup[SystemExit]", 0, False, id="exit"),
-        pytest.param(
-            polite, interrupted, None, "BaseExceptionGroup[KeyboardInterrupt]", 0, False,
-            id="Ctrl-C",
-        ),
-        pytest.param(polite, queues, None, "nothing", 0, False, id="queued frames are written"),
-        pytest.param(stops_reading, queues, None, LOST, 1, False, id="queued frames are stuck"),
-    ],
+CASES: Final = (
+    pytest.param(polite, sleeps, None, "nothing", 1, False, id="normal"),
+    pytest.param(silent_at_close, sleeps, None, "nothing", 2, False, id="no answer to CLOSE"),
+    pytest.param(polite, fails, None, "ExceptionGroup[ValueError]", 0, False, id="body error"),
+    pytest.param(
+        silent_at_close, fails, None, "ExceptionGroup[ValueError]", 0, False,
+        id="body error, no answer to CLOSE: the peer is not waited for",
+    ),
+    pytest.param(
+        stops_reading, queues_and_fails, None, "ExceptionGroup[ValueError]", 1, False,
+        id="body error, a frame is stuck",
+    ),
+    pytest.param(drops_after(1), sleeps_forever, None, LOST, 11, False, id="a loss in sleep"),
+    pytest.param(
+        drops_after(1), fails_after_a_loss, None,
+        "ExceptionGroup[ConnectionClosedError, ValueError]", 11, False, id="both",
+    ),
+    pytest.param(
+        drops_after(1, events=4), reads, None, LOST, 10, False,
+        id="a loss with a backlog: all of it first",
+    ),
+    pytest.param(
+        polite, sleeps_forever, 3, "BaseExceptionGroup[Cancelled]", 3, True, id="cancelled",
+    ),
+    pytest.param(
+        drops_after(1), sleeps_forever, 3, "BaseExceptionGroup[Cancelled]", 3, True,
+        id="cancelled after a loss",
+    ),
+    pytest.param(
+        silent_at_close, sleeps, 1.5, "BaseExceptionGroup[Cancelled]", 1.5, True,
+        id="cancelled while closing",
+    ),
+    pytest.param(
+        silent_at_close, speaks_in_finally, 3, "BaseExceptionGroup[Cancelled]", 3, True,
+        id="cancelled, with last words",
+    ),
+    pytest.param(polite, moves_on, None, "nothing", 1, False, id="move_on_after inside"),
+    pytest.param(polite, exits, None, "BaseExceptionGroup[SystemExit]", 0, False, id="exit"),
+    pytest.param(
+        polite, interrupted, None, "BaseExceptionGroup[KeyboardInterrupt]", 0, False,
+        id="Ctrl-C",
+    ),
+    pytest.param(polite, queues, None, "nothing", 0, False, id="queued frames are written"),
+    pytest.param(stops_reading, queues, None, LOST, 1, False, id="queued frames are stuck"),
 )  # fmt: skip
+"""Server, body, when an outer scope strikes; what leaves the block, when, and who caught it."""
+
+
+# promise 1; pain 5
+@pytest.mark.parametrize(("behave", "body", "outer", "left", "took", "caught"), CASES)
 async def test_what_leaves_the_block(
     autojump_clock: trio.testing.MockClock,
     behave: Behaviour,
