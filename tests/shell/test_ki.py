@@ -221,7 +221,7 @@ def test_a_program_that_catches_ctrl_c_in_the_block_goes_on_with_nothing_torn(
         link = conn._link
         assert (link.budget.held, link.budget.waiting) == (0, 0)
         assert (link.stream._held, link.stream._waiting) == (0, 0)
-        assert (link.outbox._held, link.outbox.current, link.outbox.unsent) == (0, None, ())
+        assert (link.outbox._held, link.outbox.current, link.outbox.queued) == (0, None, ())
         assert link.outbox._idle.is_set()
         assert (link.pending.outstanding, link.pending.uncertain) == (False, ())
         assert link.taps == []

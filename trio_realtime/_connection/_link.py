@@ -101,7 +101,8 @@ class Link:
 
         # Leaving.
         self.leaving: trio.Event = trio.Event()
-        self.waits_for_peer: bool = False
+        self.patience: trio.CancelScope = trio.CancelScope()
+        """Around the wait for the peer's CLOSE: cancelled by an exception that passes through."""
         self.body_ended_normally: bool = False
         self.close_code: int = 1000
         self.close_reason: str = ""
@@ -199,11 +200,12 @@ class Link:
         """Store the facts once, and wake everybody that waits, each with its own error."""
         if self.loss is not None or self.leaving.is_set():
             return
-        current = () if self.outbox.current is None else self.outbox.current.names
+        queued, current = self.outbox.queued, self.outbox.being_written
+        waiting = tuple(name for name in self.pending.waiting if name not in queued)
         written = tuple(name for name in self.pending.uncertain if name not in current)
         self.loss = dataclasses.replace(
             loss,
-            unsent=tuple(name for entry in self.outbox.unsent for name in entry.names),
+            unsent=queued + waiting,
             uncertain=current + written,
         )
         log.info("connection over: %s", self.loss.error())
@@ -255,16 +257,18 @@ class Link:
         """
         if not self.leaving.is_set():
             self.close_code, self.close_reason = code, reason
-            self.waits_for_peer = how != "failing"
             # A deadline on a shield: the server is owed a close frame, not our patience.
             self.scope.deadline = trio.current_time() + self.options.close_timeout
             self.leaving.set()
             # Answers that arrive from now on are dropped, so nobody may go on waiting for one.
-            self.pending.fail(self._closed_by_us)
+            self.pending.fail(self._unanswered())
             # While closing, what arrives is read and dropped, so the reader never stops.
             self.budget.waiting += 1
             self.room_changed()
             self.changed.unpark_all()
+        if how == "failing":
+            # Also when `aclose()` has begun to wait in another task.
+            self.patience.cancel()
         if how == "normally":
             self.body_ended_normally = True
             self.scope.shield = False
@@ -272,7 +276,8 @@ class Link:
     def finish(self) -> None:
         """The plumbing has ended: whoever still waits is told so."""
         if self.loss is None:
-            self._end_everything(self._closed_by_us)
+            unsent, uncertain = self.outbox.queued, self.outbox.being_written
+            self._end_everything(lambda: self._closed_by_us(unsent=unsent, uncertain=uncertain))
         self.closed.set()
 
     def unsent_error(self) -> ConnectionClosedError | None:
@@ -323,8 +328,20 @@ class Link:
     def _our_close(self) -> CloseInfo:
         return CloseInfo(self.close_code, self.close_reason, "us")
 
-    def _closed_by_us(self) -> ConnectionClosedError:
-        return ConnectionClosedError(self._our_close, url=self.url)
+    def _closed_by_us(
+        self, *, unsent: tuple[Frame, ...] = (), uncertain: tuple[Frame, ...] = ()
+    ) -> ConnectionClosedError:
+        return ConnectionClosedError(
+            self._our_close, unsent=unsent, uncertain=uncertain, url=self.url
+        )
+
+    def _unanswered(self) -> Callable[[], ConnectionClosedError]:
+        """Make the errors for requests at our close. What the outbox holds is still written."""
+        queued = self.outbox.queued
+        unsent = tuple(name for name in self.pending.waiting if name not in queued)
+        unanswered = tuple(name for name in self.pending.waiting if name in queued)
+        uncertain = self.pending.uncertain + unanswered
+        return lambda: self._closed_by_us(unsent=unsent, uncertain=uncertain)
 
     def _end_everything(self, make_error: Callable[[], ConnectionClosedError]) -> None:
         self.left_unsent = self.outbox.unawaited

@@ -114,9 +114,14 @@ class Outbox:
         await self._idle.wait()
 
     @property
-    def unsent(self) -> tuple[Entry, ...]:
-        """The entries that nobody has begun to write."""
-        return tuple(self._entries)
+    def queued(self) -> tuple[Frame, ...]:
+        """The frames that nobody has begun to write."""
+        return tuple(name for entry in self._entries for name in entry.names)
+
+    @property
+    def being_written(self) -> tuple[Frame, ...]:
+        """The frames of the current entry."""
+        return () if self.current is None else self.current.names
 
     @property
     def unawaited(self) -> tuple[Frame, ...]:

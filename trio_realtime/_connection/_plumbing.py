@@ -43,7 +43,12 @@ async def run(link: Link, connect: Connect, dialect: Dialect) -> None:
                 await _wait_until_told(link)
     except BaseExceptionGroup as group:
         # Our inner nursery is nobody's business: one level of grouping is the caller's nursery.
-        raise _only_one(group) from None
+        inner = _only_one(group)
+        raise inner from inner.__cause__
+    if link.loss is not None and not link.leaving.is_set():
+        # Out of the shield: nothing but the cancellation leaves a block that is being cancelled.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        raise link.tell()
     if link.body_ended_normally and (error := link.unsent_error()) is not None:
         raise error
 
@@ -91,17 +96,17 @@ async def _read(
         while True:
             if not (link.budget.may_read or line_ended.is_set()):
                 await _wait_for_room(link, line_ended)
-            frame = await transport.receive()
-            if link.leaving.is_set():
-                continue
-            # From here to the next receive nothing is awaited: an event that was read is in every
-            # buffer it belongs to before anything else can happen.
-            link.dispatch(decode_server(frame, dialect), weight_of(frame))
-            if link.budget.is_overrun:
+            if link.budget.is_overrun and not (line_ended.is_set() or link.leaving.is_set()):
                 limit = link.budget.hard_limit
                 info = CloseInfo(None, "", "us")
                 link.fail(Loss(info, "overflow", limit=limit, url=link.url))
                 return
+            frame = await transport.receive()
+            if link.leaving.is_set() or link.loss is not None:
+                continue
+            # From here to the next receive nothing is awaited: an event that was read is in every
+            # buffer it belongs to before anything else can happen.
+            link.dispatch(decode_server(frame, dialect), weight_of(frame))
     except TransportClosed as facts:
         link.lose(facts)
     finally:
@@ -156,9 +161,9 @@ async def _leave(link: Link, transport: Transport, reader_ended: trio.Event) -> 
     with contextlib.suppress(TransportClosed):
         await transport.send_close(link.close_code, link.close_reason)
     await _drain(transport)
-    if link.waits_for_peer:
+    with link.patience:
         # Their CLOSE or the end of the line. A peer that answers with neither is cut off by the
-        # scope's deadline; that is no error (the server is known for it).
+        # outer scope's deadline; that is no error (the server is known for it).
         await reader_ended.wait()
     link.over.set()
 
@@ -169,11 +174,8 @@ async def _drain(transport: Transport) -> None:
 
 
 async def _wait_until_told(link: Link) -> None:
-    """Raise the loss where nobody else would hear of it, after the grace of `Options`."""
-    while not link.leaving.is_set():
-        left = link.silence_left()
-        if left <= 0:
-            raise link.tell()
+    """Wait until the body ends, or until nobody else would hear of the loss."""
+    while not link.leaving.is_set() and (left := link.silence_left()) > 0:
         with trio.move_on_after(left):
             await link.changed.park()
 

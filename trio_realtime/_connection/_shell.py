@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from trio_realtime._connection._calls import Caller
 from trio_realtime._connection._link import Link
 from trio_realtime._connection._streams import EventStream
+from trio_realtime._redaction import redact
 from trio_realtime.errors import CloseInfo
 from trio_realtime.events import ClientEvent, ServerEvent
 
@@ -127,6 +128,8 @@ class Shell(trio.abc.AsyncResource):
         finally:
             link.taps.remove(stream)
             stream.close()
+            # A loss that waited for these events to be read waits no longer.
+            link.touch()
 
     # ---- Sending ----
 
@@ -285,7 +288,9 @@ class Shell(trio.abc.AsyncResource):
     def subprotocol(self) -> str | None:
         """The WebSocket subprotocol the server chose; never one that holds a key."""
         transport = self._link.transport
-        return None if transport is None else transport.subprotocol
+        chosen = None if transport is None else transport.subprotocol
+        # The server may choose any that was offered, the one with the key too.
+        return chosen if chosen == redact(chosen or "", self._link.secrets) else None
 
     @property
     def request_id(self) -> str | None:

@@ -116,6 +116,7 @@ class Pending:
         return (
             self._responses.are_running
             or bool(self._wire[_CREATE])
+            or any(self._asked.values())
             or any(place.awaited for places in self._wire.values() for place in places)
         )
 
@@ -124,6 +125,12 @@ class Pending:
         """The `(event_id, type)` of the awaited requests that were sent and not answered."""
         places = [place for kind in self._wire.values() for place in kind if place.awaited]
         places.sort(key=lambda place: place.sent)
+        return tuple((place.outgoing.event_id, place.outgoing.type) for place in places)
+
+    @property
+    def waiting(self) -> tuple[tuple[str, str], ...]:
+        """The `(event_id, type)` of the requests that the writer has not taken."""
+        places = [place for kind in self._asked.values() for place in kind]
         return tuple((place.outgoing.event_id, place.outgoing.type) for place in places)
 
     def ask(self, outgoing: Outgoing, wake: Callable[[], None]) -> Place:
