@@ -21,6 +21,7 @@ import trio.testing
 
 import trio_realtime
 from tests.shell.lines import Behaviour, Peer, anatomy, line_to, polite, silent_at_close
+from tests.shell.test_cancelling import assert_settled
 from trio_realtime import Options, RealtimeConnection, open_realtime
 from trio_realtime.events import ResponseDone
 from trio_realtime.testing import SimulatedServer, seeded
@@ -215,16 +216,7 @@ def test_a_program_that_catches_ctrl_c_in_the_block_goes_on_with_nothing_torn(
         assert (await conn.session.update(instructions="Go on.")).instructions == "Go on."
         # What was under way comes to its end, and nothing is left of it.
         await trio.sleep(60)
-        with pytest.raises(trio.WouldBlock):
-            while True:
-                conn.receive_nowait()
-        link = conn._link
-        assert (link.budget.held, link.budget.waiting) == (0, 0)
-        assert (link.stream._held, link.stream._waiting) == (0, 0)
-        assert (link.outbox._held, link.outbox.current, link.outbox.queued) == (0, None, ())
-        assert link.outbox._idle.is_set()
-        assert (link.pending.outstanding, link.pending.uncertain) == (False, ())
-        assert link.taps == []
+        assert_settled(conn)
 
     dry = kind(None)
     assert Session(body).run(dry).left == "nothing"
