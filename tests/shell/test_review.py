@@ -28,6 +28,7 @@ from trio_realtime import (
     CloseInfo,
     ConnectError,
     ConnectionClosedError,
+    MessageTooBigError,
     OpenAIEndpoint,
     Options,
     RealtimeConnection,
@@ -308,3 +309,47 @@ async def test_a_close_of_ours_names_what_could_not_be_written(
     one, two, three = (("e1", "of.today"), ("e2", "of.today"), ("e3", "session.update"))
     # The request is told at once, when its frame may still go out.
     assert facts == [((), (three,)), ((two, three), (one,)), ((two, three), (one,))]
+
+
+async def test_a_task_that_waits_on_a_tap_is_told_that_the_tap_was_left() -> None:
+    async with line_to(polite) as endpoint, open_realtime("m", endpoint=endpoint) as conn:
+        with pytest.RaisesGroup(trio.ClosedResourceError), trio.fail_after(5):
+            async with trio.open_nursery() as nursery:
+                with conn.tap() as events:
+                    nursery.start_soon(events.receive)
+                    await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_a_cancelled_aclose_has_closed_when_it_returns_also_with_a_timeout_of_zero() -> None:
+    options = Options(close_timeout=0)
+    async with (
+        line_to(silent_at_close) as endpoint,
+        open_realtime("m", endpoint=endpoint, options=options) as conn,
+    ):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await conn.aclose()
+        assert conn.close_info == CloseInfo(1000, "", "us")
+
+
+# B3
+async def test_the_server_is_told_of_its_oversize_message_also_behind_a_frame_that_is_stuck(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def behave(peer: Peer) -> None:
+        await peer.open_session()
+        await trio.sleep(0.5)
+        # A frame header that promises a million bytes.
+        await peer.stream.send_all(b"\x81\x7f" + (10**6).to_bytes(8, "big"))
+        await trio.sleep(0.5)
+        await peer.drain()
+
+    options = Options(max_message_bytes=1000)
+    async with (
+        line_to(behave, capacity=1000) as endpoint,
+        open_realtime("m", endpoint=endpoint, options=options) as conn,
+    ):
+        with pytest.raises(MessageTooBigError):
+            await conn.send({"type": "of.today", "padding": "x" * 5000})
+        await trio.sleep(1)
+        assert endpoint.peer.close_code == 1009

@@ -78,8 +78,8 @@ async def _live(link: Link, nursery: trio.Nursery, connect: Connect, dialect: Di
     nursery.start_soon(heartbeat, link, transport)
     nursery.start_soon(_leave, link, transport, reader_ended)
     await link.over.wait()
-    if link.loss is not None and link.loss.info.closed_by == "server":
-        # The library answers a close frame of the server's; let the answer out.
+    if link.loss is not None and link.loss.info.closed_by != "network":
+        # The answer to the server's CLOSE, or a CLOSE for what it did wrong: let it out.
         with trio.move_on_after(link.options.close_timeout):
             await _drain(transport)
 

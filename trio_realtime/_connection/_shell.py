@@ -23,6 +23,9 @@ from trio_realtime.events import ClientEvent, ServerEvent
 # RFC 6455, 5.5: a control frame carries 125 bytes, two of them the code.
 _MAX_REASON_BYTES: Final = 123
 
+_FORCE_SECONDS: Final = 1.0
+"""Far more than closing by force takes."""
+
 
 @final
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,7 +118,8 @@ class Shell(trio.abc.AsyncResource):
             max_bytes: What it may hold; `Options.backlog_bytes` by default.
 
         Yields:
-            A stream of its own. After the block it raises `trio.ClosedResourceError`.
+            A stream of its own. After the block it raises `trio.ClosedResourceError`, also in
+            tasks that wait for it.
         """
         link = self._link
         limit = link.options.backlog_bytes if max_bytes is None else max_bytes
@@ -241,7 +245,7 @@ class Shell(trio.abc.AsyncResource):
         except (trio.Cancelled, KeyboardInterrupt):
             link.scope.cancel()
             # Nothing waits for the peer any more; the deadline is for the unexpected.
-            with trio.move_on_after(link.options.close_timeout, shield=True):
+            with trio.move_on_after(_FORCE_SECONDS, shield=True):
                 await link.closed.wait()
             raise
         if (error := link.unsent_error()) is not None:

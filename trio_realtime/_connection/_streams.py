@@ -184,6 +184,7 @@ class EventStream:
         self._put.close()
 
     def close(self) -> None:
-        """Forget what is held; whoever reads from now on gets `trio.ClosedResourceError`."""
-        self._put.close()
+        """Forget what is held; whoever reads now or later gets `trio.ClosedResourceError`."""
+        # In this order: the other way round, who waits would be told of a quiet end.
         self._take.close()
+        self._put.close()
