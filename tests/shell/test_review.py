@@ -353,3 +353,29 @@ async def test_the_server_is_told_of_its_oversize_message_also_behind_a_frame_th
             await conn.send({"type": "of.today", "padding": "x" * 5000})
         await trio.sleep(1)
         assert endpoint.peer.close_code == 1009
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("there is no such model", "no such model"),
+        ({"code": 404, "message": "there is no such model"}, "no such model"),
+        (None, "no reason given"),
+    ],
+)
+async def test_an_error_that_does_not_validate_refuses_the_session_and_is_logged(
+    error: JsonValue,
+    said: str,
+    autojump_clock: trio.testing.MockClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def behave(peer: Peer) -> None:
+        await peer.send("error", error=error)
+        await peer.drain()
+
+    async with line_to(behave) as endpoint:
+        with pytest.raises(SessionRefusedError, match=said) as caught:
+            async with open_realtime("m", endpoint=endpoint):
+                pass
+    assert isinstance(caught.value.__cause__, ServerError)
+    assert "server error" in caplog.text

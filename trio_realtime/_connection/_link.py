@@ -21,6 +21,7 @@ from trio_realtime._connection._streams import EventStream
 from trio_realtime._core._budget import Budget
 from trio_realtime._core._loss import Loss, kind_of_close
 from trio_realtime._core._pending import Pending, Verdict
+from trio_realtime._core._verdict import error_from_event
 from trio_realtime._options import Options
 from trio_realtime._redaction import redact
 from trio_realtime._transport import Transport, TransportClosed
@@ -28,7 +29,7 @@ from trio_realtime.errors import (
     CloseInfo,
     ConnectionClosedError,
     Frame,
-    server_error_from_event,
+    ServerError,
 )
 from trio_realtime.events import Error, InvalidEvent, ServerEvent, SessionCreated, SessionUpdated
 from trio_realtime.types import Session
@@ -80,7 +81,7 @@ class Link:
         self.connected: trio.Event = trio.Event()
         self.connect_error: Exception | None = None
         self.session_created: trio.Event = trio.Event()
-        self.refusal: Error | None = None
+        self.refusal: ServerError | None = None
         self.is_open: bool = False
         self.opens_at: Literal["connected", "session.created", "session.updated"] = "connected"
         """What makes the link count as open."""
@@ -133,8 +134,12 @@ class Link:
     def dispatch(self, event: ServerEvent, weight: int) -> None:
         """Settle who waits, then put the event into every buffer it belongs to; never waits."""
         verdict = self.pending.receive(event)
-        if isinstance(event, Error):
-            self._note_error(event)
+        error: ServerError | None = None
+        if isinstance(event, Error) or (
+            isinstance(event, InvalidEvent) and event.wire_type == "error"
+        ):
+            error = error_from_event(event, self.secrets)
+            self._note_error(error)
         elif isinstance(event, SessionCreated | SessionUpdated):
             self.session = event.session
             self._note_session()
@@ -147,8 +152,7 @@ class Link:
         if verdict is Verdict.DELIVER or (verdict is Verdict.YOURS and not self.raises_errors):
             self.stream.deliver(outcome.Value(event), weight)
         elif verdict is Verdict.YOURS:
-            assert isinstance(event, Error)
-            error = server_error_from_event(event, self.secrets)
+            assert error is not None
             self.stream.deliver(outcome.Error(error), weight)
 
     def note_connected(self, transport: Transport) -> None:
@@ -162,19 +166,18 @@ class Link:
         # At once, and not when the opening task runs: what comes next is the program's.
         self.is_open = self.is_open or self.opens_at == "session.created"
 
-    def _note_error(self, event: Error) -> None:
-        details = event.error
+    def _note_error(self, error: ServerError) -> None:
         # Every one, also one that nobody reads (promise 5).
         log.warning(
             "server error %s: %s (caused by %s)",
-            details.code or details.type,
-            redact(details.message or "", self.secrets),
-            details.event_id or "no frame it names",
+            error.code or error.type,
+            error.message,
+            error.event_id or "no frame it names",
         )
-        if details.code in FATAL_CODES:
-            self._last_fatal_code = details.code
-        if not self.is_open and details.event_id is None and self.refusal is None:
-            self.refusal = event
+        if error.code in FATAL_CODES:
+            self._last_fatal_code = error.code
+        if not self.is_open and error.event_id is None and self.refusal is None:
+            self.refusal = error
             self.opening_scope.cancel()
 
     # ---- Losing ----

@@ -99,7 +99,9 @@ async def _wait_open(
         with trio.move_on_after(link.options.close_timeout):
             await link.over.wait()
     if link.refusal is not None or link.loss is not None:
-        return _why_refused(link)
+        error = _why_refused(link)
+        error.__cause__ = link.refusal or (None if link.loss is None else link.loss.cause)
+        return error
     return ConnectTimeoutError(
         stage=link.stage,
         seconds=link.options.connect_timeout,
@@ -130,21 +132,18 @@ async def _configure(link: Link, configure: Callable[[], Awaitable[object]]) -> 
 
 def _why_refused(link: Link) -> ConnectError:
     """Make the error for a link that was upgraded and then refused or lost."""
-    details = None if link.refusal is None else link.refusal.error
-    loss = link.loss
+    refusal, loss = link.refusal, link.loss
     close_code = None if loss is None else loss.info.code
-    if details is None and (loss is None or loss.info.closed_by != "server"):
+    if refusal is None and (loss is None or loss.info.closed_by != "server"):
         detail = "" if loss is None else loss.detail or loss.info.reason
-        error = ConnectError(
+        return ConnectError(
             f"the connection was lost before the session was ready{detail and f': {detail}'}",
             url=link.url,
             secrets=link.secrets,
         )
-        error.__cause__ = None if loss is None else loss.cause
-        return error
     reason = "" if loss is None else loss.info.reason
-    code = details.code if details is not None else reason.rpartition(".")[2] or None
-    said = (details.message if details is not None else reason) or "no reason given"
+    code = refusal.code if refusal is not None else reason.rpartition(".")[2] or None
+    said = (refusal.message if refusal is not None else reason) or "no reason given"
     if code == "invalid_api_key" or close_code == _AUTHENTICATION_CLOSE:
         return AuthenticationError(
             f"the server refused the key: {said}",
@@ -158,7 +157,7 @@ def _why_refused(link: Link) -> ConnectError:
     return SessionRefusedError(
         f"the server refused the session: {said}{closed}",
         code=code,
-        param=None if details is None else details.param,
+        param=None if refusal is None else refusal.param,
         close_code=close_code,
         request_id=link.request_id,
         url=link.url,

@@ -70,7 +70,11 @@ def error_from_event(event: ServerEvent, secrets: Collection[str]) -> ServerErro
     return ServerError(
         type=text_at(event, "error", "type"),
         code=text_at(event, "error", "code"),
-        message=text_at(event, "error", "message") or "",
+        # Why it did not validate may be that the sentence is not where it should be.
+        message=text_at(event, "error", "message")
+        or text_at(event, "error")
+        or text_at(event, "message")
+        or "",
         param=text_at(event, "error", "param"),
         event_id=text_at(event, "error", "event_id"),
         secrets=secrets,
