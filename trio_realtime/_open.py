@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import Literal, final
 from urllib.parse import unquote, urlsplit
@@ -16,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import trio
 from pydantic import JsonValue
 
-from trio_realtime._connection import Link, Shell, open_link
+from trio_realtime._connection import Link, Shell, block, open_link
 from trio_realtime._endpoint import (
     Endpoint,
     Handshake,
@@ -77,8 +76,7 @@ class RealtimeConnection(Shell):
         self.response = ResponseResource(self._calls)
 
 
-@asynccontextmanager
-@trio.lowlevel.enable_ki_protection
+@block
 async def open_realtime(
     model: str | None = None,
     *,

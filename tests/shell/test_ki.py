@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
+from types import AsyncGeneratorType, FrameType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
@@ -60,14 +60,17 @@ class AtLine:
         self._is_ours: dict[str, bool] = {}
         self.count = 0
 
-    def _enter(self, frame: FrameType, event: str, _: object) -> TraceFunction | None:
+    def _chosen(self, frame: FrameType) -> bool:
         name = frame.f_code.co_filename
         if name not in self._is_ours:
             path = Path(name)
             self._is_ours[name] = (
                 path.is_relative_to(PACKAGE) and path.relative_to(PACKAGE).parts[0] in LAYERS
             )
-        return self._line if self._is_ours[name] else None
+        return self._is_ours[name]
+
+    def _enter(self, frame: FrameType, event: str, _: object) -> TraceFunction | None:
+        return self._line if self._chosen(frame) else None
 
     def _line(self, frame: FrameType, event: str, _: object) -> TraceFunction:
         if event == "line":
@@ -84,6 +87,18 @@ class AtLine:
             yield ()
         finally:
             sys.settrace(before)
+
+
+class AtSeam(AtLine):
+    """Raises SIGINT before a line of contextlib, as it enters or leaves a block of ours."""
+
+    def _chosen(self, frame: FrameType) -> bool:
+        if frame.f_code.co_name not in {"__aenter__", "__aexit__"}:
+            return False
+        generator = getattr(frame.f_locals["self"], "gen", None)
+        return isinstance(generator, AsyncGeneratorType) and (
+            Path(generator.ag_code.co_filename).is_relative_to(PACKAGE)
+        )
 
 
 class AtStep(trio.abc.Instrument):
@@ -183,8 +198,17 @@ class Session:
             stream.abort()
 
 
-@pytest.mark.parametrize("kind", [AtLine, AtStep])
-def test_ctrl_c_at_any_moment_ends_the_session_and_leaves_nothing(kind: type[Trap]) -> None:
+@pytest.mark.parametrize(
+    ("kind", "stages"),
+    [
+        (AtLine, {"opening", "body", "closing"}),
+        (AtSeam, {"opening", "closing"}),
+        (AtStep, {"opening", "body", "closing"}),
+    ],
+)
+def test_ctrl_c_at_any_moment_ends_the_session_and_leaves_nothing(
+    kind: type[Trap], stages: set[str]
+) -> None:
     dry = kind(None)
     assert Session().run(dry).left == "nothing"
     seen: set[tuple[str, str]] = set()
@@ -197,7 +221,7 @@ def test_ctrl_c_at_any_moment_ends_the_session_and_leaves_nothing(kind: type[Tra
         if session.stage != "opening" and session.left != "after the end":
             assert session.left == GROUPED
         seen.add((session.stage, session.left))
-    assert seen >= {(stage, GROUPED) for stage in ("opening", "body", "closing")}
+    assert seen >= {(stage, GROUPED) for stage in stages}
 
 
 # promise 4
