@@ -104,7 +104,7 @@ async def open_realtime(
 
     The connection counts as open when `session.created` is here and, with `session=`, when the
     server has confirmed it: a bad key is refused only after the WebSocket is open. These events
-    are the first of the stream.
+    are the first of the stream. If opening is cancelled, nothing of it remains.
 
     Leaving the block writes what was accepted, closes with code 1000 and waits for the server's
     answer, all within `Options.close_timeout`. If the block is left by an exception, the server

@@ -68,6 +68,8 @@ class Outbox:
         self._idle.set()
         self.current: Entry | None = None
         """The entry being written: it can no longer be withdrawn."""
+        self.stuck: Entry | None = None
+        """An entry that was found to make no progress; only while it is the current one."""
 
     @property
     def has_room(self) -> bool:
@@ -108,6 +110,11 @@ class Outbox:
         self._held -= entry.weight
         entry.finish(outcome.Value(None))
         self._note_idle()
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the entry being written is the one that was found to be stuck."""
+        return self.current is not None and self.current is self.stuck
 
     async def wait_idle(self) -> None:
         """Wait until everything that was added is written."""

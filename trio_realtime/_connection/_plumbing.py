@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 import trio
 
@@ -20,6 +20,10 @@ from trio_realtime._core._loss import Loss
 from trio_realtime._transport import Transport, TransportClosed
 from trio_realtime.errors import CloseInfo
 from trio_realtime.events import Dialect, decode_server
+
+STUCK_SECONDS: Final = 1.0
+"""How long one frame may take to write before a paused reader takes it for stuck. A big one on a
+slow link may be wrongly suspected, which costs no more than some reading ahead."""
 
 Connect: TypeAlias = Callable[[trio.Nursery], Awaitable[Transport]]
 """Opens the stream and the WebSocket; its tasks live in the nursery it is given."""
@@ -94,7 +98,7 @@ async def _read(
 ) -> None:
     try:
         while True:
-            if not (link.budget.may_read or line_ended.is_set()):
+            if not _may_read(link, line_ended):
                 await _wait_for_room(link, line_ended)
             if link.budget.is_overrun and not (line_ended.is_set() or link.leaving.is_set()):
                 limit = link.budget.hard_limit
@@ -113,6 +117,10 @@ async def _read(
         reader_ended.set()
 
 
+def _may_read(link: Link, line_ended: trio.Event) -> bool:
+    return link.budget.may_read or line_ended.is_set() or link.outbox.is_stuck
+
+
 async def _wait_for_room(link: Link, line_ended: trio.Event) -> None:
     if not link.said_paused:
         link.said_paused = True
@@ -123,8 +131,14 @@ async def _wait_for_room(link: Link, line_ended: trio.Event) -> None:
         )
     link.reader_paused = True
     try:
-        while not (link.budget.may_read or line_ended.is_set()):
-            await link.room.park()
+        while not _may_read(link, line_ended):
+            writing = link.outbox.current
+            with trio.move_on_after(STUCK_SECONDS) as patience:
+                await link.room.park()
+            if patience.cancelled_caught and writing is link.outbox.current:
+                # The server may be waiting for us to read before it reads: then a send would wait
+                # for ourselves. A steady microphone is not stuck, and does not keep us reading.
+                link.outbox.stuck = writing
     finally:
         link.reader_paused = False
         link.resumed_at = trio.current_time()
