@@ -169,7 +169,7 @@ async def open_realtime(
         awaits_session=options.wait_for_session and call_id is None,
         configure=None if session is None else partial(conn.session.update, session),
     ):
-        yield conn
+        yield conn  # noqa: ASYNC119 - `block` is an `asynccontextmanager`
 
 
 @final

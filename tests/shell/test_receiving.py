@@ -224,19 +224,19 @@ async def test_a_send_to_a_server_that_writes_before_it_reads_does_not_wait_for_
 ) -> None:
     async def behave(peer: Peer) -> None:
         await peer.open_session()
-        for number in range(50):
+        for number in range(200):
             await peer.send("of.tomorrow", number=number, padding="x" * 4 * KIB)
         await peer.drain()
 
     async with line_to(behave, capacity=16 * KIB) as endpoint:
-        options = Options(inbox_bytes=150 * KIB)
+        options = Options(inbox_bytes=600 * KIB)
         async with open_realtime("m", endpoint=endpoint, options=options) as conn:
             await conn.receive()
             await trio.testing.wait_all_tasks_blocked()
             assert conn.statistics().reader_paused
             with trio.fail_after(10):
                 await conn.input_audio_buffer.append(bytes(100_000))
-            assert numbers([await conn.receive() for _ in range(50)]) == list(range(50))
+            assert numbers([await conn.receive() for _ in range(200)]) == list(range(200))
 
 
 async def test_waiting_on_an_empty_tap_keeps_the_reader_going() -> None:

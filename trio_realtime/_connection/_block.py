@@ -36,7 +36,7 @@ class _Block(Generic[T]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> bool | None:
-        return await self._manager.__aexit__(exc_type, exc, traceback)
+        return await self._manager.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102 - its own
 
 
 def block(
