@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import pytest
@@ -498,16 +497,11 @@ async def test_everybody_that_waits_is_told_of_a_loss_with_an_error_of_its_own(
     assert left == "nothing"
 
 
-@asynccontextmanager
-async def _fails_while_connecting() -> AsyncGenerator[None]:
-    with pytest.raises(ValueError, match="mine"):
-        yield
-
-
 async def test_what_a_stream_factory_raises_leaves_unchanged() -> None:
     async def factory(host: str, port: int) -> trio.abc.Stream:
         raise ValueError("mine")
 
-    async with line_to(polite) as endpoint, _fails_while_connecting():
-        async with open_realtime("m", endpoint=endpoint, stream_factory=factory):
-            raise AssertionError
+    async with line_to(polite) as endpoint:
+        with pytest.raises(ValueError, match="mine"):
+            async with open_realtime("m", endpoint=endpoint, stream_factory=factory):
+                raise AssertionError

@@ -557,6 +557,9 @@ async def test_the_output_buffer_is_cleared_by_request() -> None:
     answer: tuple[str, Json] = ("output_audio_buffer.cleared", {"response_id": "r"})
     async with answering({"output_audio_buffer.clear": answer}) as conn:
         await conn.output_audio_buffer.clear()
+        # Its acknowledgement was here before it returned.
+        assert conn.receive_nowait().type == "session.created"
+        assert conn.receive_nowait().type == "output_audio_buffer.cleared"
 
 
 # ---- conn.response ----

@@ -642,9 +642,10 @@ async def _expect_end(transport: Transport) -> None:
 
 async def test_closing_by_force_ends_a_reader_that_nobody_empties() -> None:
     with trio.fail_after(5):
-        async with transport_to(writes(b"".join(text(str(n)) for n in range(50)))):
+        async with transport_to(writes(b"".join(text(str(n)) for n in range(50)))) as transport:
             # The reader waits for room in the queue, not for the stream.
             await trio.testing.wait_all_tasks_blocked()
+            assert transport.frames_in == 0
 
 
 # promise 1
@@ -657,7 +658,9 @@ async def test_cancelling_the_nursery_leaves_no_task() -> None:
             )
             nursery.start_soon(transport.send, "x" * 5000)
             await trio.testing.wait_all_tasks_blocked()
+            assert nursery.child_tasks
             nursery.cancel_scope.cancel()
+        assert not nursery.child_tasks
         await transport.aclose()
         servers.cancel_scope.cancel()
 

@@ -312,7 +312,9 @@ async def test_cancelling_only_the_caller_ends_the_tasks_too() -> None:
             async with trio.open_nursery() as callers:
                 callers.start_soon(open_transport, nursery, stream, KEYED, DEFAULT_OPTIONS)
                 await trio.testing.wait_all_tasks_blocked()
+                assert nursery.child_tasks
                 callers.cancel_scope.cancel()
+        assert not nursery.child_tasks
         servers.cancel_scope.cancel()
 
 

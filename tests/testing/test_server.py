@@ -418,8 +418,10 @@ async def test_what_follows_an_unanswered_close_is_read_and_dropped() -> None:
         await stream.send_all(b"\x88\x80\0\0\0\0")
         (session,) = server.sessions
         await session.wait_closed()
-        await stream.send_all(bytes(200_000))
+        with trio.fail_after(5):
+            await stream.send_all(bytes(200_000))
         await stream.aclose()
+        assert session.received == []
 
 
 async def test_the_same_seed_gives_the_same_ids() -> None:
@@ -469,6 +471,7 @@ async def test_a_responder_that_fails_after_the_block_is_of_no_interest() -> Non
     (session,) = server.sessions
     session.speech_started()
     session.speech_stopped()
+    assert session.closed
 
 
 async def test_clients_that_vanish_are_normal() -> None:
