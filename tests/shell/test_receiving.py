@@ -379,6 +379,21 @@ async def test_an_expired_session_has_an_error_of_its_own(
         assert caught.value.info.code == 1001
 
 
+async def test_a_close_carries_the_code_of_the_error_that_ended_the_session(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def behave(peer: Peer) -> None:
+        await peer.open_session()
+        await peer.send("error", error=refusal("credit_balance_exhausted", None))
+        await peer.ws.close(4000, "")
+
+    async with line_to(behave) as endpoint, open_realtime("m", endpoint=endpoint) as conn:
+        await conn.receive()
+        assert isinstance(await conn.receive(), Error)
+        with pytest.raises(ConnectionClosedError, match="credit_balance_exhausted"):
+            await conn.receive()
+
+
 async def test_a_connection_can_be_looked_at() -> None:
     async with line_to(speaks(1)) as endpoint, open_realtime("m", endpoint=endpoint) as conn:
         assert conn.url == "ws://localhost/v1/realtime?model=m"

@@ -21,7 +21,7 @@ from trio_realtime._connection._streams import EventStream
 from trio_realtime._core._budget import Budget
 from trio_realtime._core._loss import Loss, kind_of_close
 from trio_realtime._core._pending import Pending, Verdict
-from trio_realtime._core._verdict import error_from_event
+from trio_realtime._core._verdict import FATAL_CODES, error_from_event
 from trio_realtime._options import Options
 from trio_realtime._redaction import redact
 from trio_realtime._transport import Transport, TransportClosed
@@ -35,9 +35,6 @@ from trio_realtime.events import Error, InvalidEvent, ServerEvent, SessionCreate
 from trio_realtime.types import Session
 
 log: Final = logging.getLogger("trio_realtime")
-
-FATAL_CODES: Final = frozenset({"session_expired"})
-"""Codes of `error` events after which the server closes: the close that follows carries them."""
 
 
 @final
@@ -195,8 +192,11 @@ class Link:
             and not self.pending.outstanding
             and self.is_open
         )
-        detail = "" if facts.cause is None else redact(_said(facts.cause), self.secrets)
-        kind = kind_of_close(info, self._last_fatal_code)
+        fatal = self._last_fatal_code
+        detail = "" if fatal is None else f"after the error {fatal}"
+        if facts.cause is not None:
+            detail = redact(_said(facts.cause), self.secrets)
+        kind = kind_of_close(info, fatal)
         self.fail(Loss(info, kind, quiet=quiet, detail=detail, url=self.url, cause=facts.cause))
 
     def fail(self, loss: Loss) -> None:

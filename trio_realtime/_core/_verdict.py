@@ -15,14 +15,8 @@ from trio_realtime.errors import ServerError, server_error_from_event
 if TYPE_CHECKING:
     from trio_realtime.events import ServerEvent
 
-# Errors at a plain frame that are nothing to fix in it.
-_BLAMELESS: Final = frozenset(
+FATAL_CODES: Final = frozenset(
     {
-        # Races: the frame was right when it was sent.
-        "response_cancel_not_active",
-        "conversation_already_has_active_response",
-        "input_audio_buffer_commit_empty",
-        # The end of the session, which the close that follows tells.
         "session_expired",
         "beta_api_shape_disabled",
         "invalid_api_key",
@@ -31,6 +25,15 @@ _BLAMELESS: Final = frozenset(
         "credit_balance_exhausted",
     }
 )
+"""Codes of errors after which the server closes: the close that follows carries them."""
+
+# Errors at a plain frame that are nothing to fix in it.
+_BLAMELESS: Final = FATAL_CODES | {
+    # Races: the frame was right when it was sent.
+    "response_cancel_not_active",
+    "conversation_already_has_active_response",
+    "input_audio_buffer_commit_empty",
+}
 # A truncation that comes too late has no code of its own, only this sentence: "Audio content of
 # 3700ms is already shorter than 3760ms", seen with `invalid_value`.
 _TOO_LATE: Final = "already shorter than"
