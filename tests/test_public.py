@@ -9,10 +9,12 @@ from importlib import resources
 import pytest
 
 import trio_realtime
+from trio_realtime import errors
 
 MODULES = (
     "trio_realtime",
     "trio_realtime.audio",
+    "trio_realtime.errors",
     "trio_realtime.events",
     "trio_realtime.testing",
     "trio_realtime.types",
@@ -31,7 +33,7 @@ def test_a_module_exports_exactly_what_it_names(name: str) -> None:
         for public, value in vars(module).items()
         if not public.startswith("_")
         and not inspect.ismodule(value)
-        and getattr(value, "__module__", "").startswith("trio_realtime")
+        and f"{getattr(value, '__module__', '')}.".startswith(f"{name}.")
     }
     assert unlisted <= set(exported)
 
@@ -56,6 +58,15 @@ def test_every_public_coroutine_says_what_happens_when_it_is_cancelled() -> None
             ):
                 silent.append(f"{cls.__name__}.{name}")
     assert silent == []
+
+
+def test_every_exception_is_at_the_top() -> None:
+    exceptions = {
+        name
+        for name in errors.__all__
+        if isinstance(value := getattr(errors, name), type) and issubclass(value, Exception)
+    }
+    assert exceptions <= set(trio_realtime.__all__)
 
 
 def test_the_package_says_that_it_is_typed() -> None:

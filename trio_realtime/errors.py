@@ -19,6 +19,26 @@ if TYPE_CHECKING:
     from trio_realtime.events import Error, ResponseDone
     from trio_realtime.types import Response
 
+__all__ = [
+    "AuthenticationError",
+    "CloseInfo",
+    "ClosedBy",
+    "ConnectError",
+    "ConnectTimeoutError",
+    "ConnectionClosedError",
+    "Frame",
+    "HandshakeRejectedError",
+    "InboxOverflowError",
+    "KeepaliveTimeoutError",
+    "MessageTooBigError",
+    "RealtimeError",
+    "ResponseFailedError",
+    "ServerError",
+    "SessionExpiredError",
+    "SessionRefusedError",
+    "server_error_from_event",
+]
+
 ClosedBy: TypeAlias = Literal["us", "server", "network"]
 """Who ended a connection. `"network"` means that no close frame was seen."""
 
