@@ -7,8 +7,8 @@ from typing import Final, final
 
 import trio
 
+from trio_realtime._connection import Caller
 from trio_realtime._core._outgoing import text_at
-from trio_realtime._resources._frame import Caller
 from trio_realtime.audio import CHUNK_BYTES, AudioBytes, chunks_of
 from trio_realtime.events import (
     InputAudioBufferClear,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final, Literal, final, overload
 
 from pydantic import BaseModel, JsonValue
 
+from trio_realtime._connection import Caller
 from trio_realtime._core._outgoing import text_at
 from trio_realtime._resources._frame import (
     UNSET,
-    Caller,
     JsonObject,
     Unset,
     frame_from_fields,

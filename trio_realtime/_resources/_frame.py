@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import enum
 import json
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias, final
 
 from pydantic import JsonValue
 
@@ -13,7 +13,6 @@ from trio_realtime.events import InvalidEvent, encode
 
 if TYPE_CHECKING:
     from trio_realtime.events import ClientEvent, ServerEvent
-    from trio_realtime.types import Session
 
 JsonObject: TypeAlias = Mapping[str, JsonValue]
 """An object in the shape of the wire, which goes out as it is."""
@@ -35,30 +34,6 @@ class Unset(enum.Enum):
 
 UNSET: Final = Unset.UNSET
 """Not given, as opposed to None."""
-
-
-class Caller(Protocol):
-    """What resources need of a connection."""
-
-    @property
-    def current_session(self) -> Session | None:
-        """The newest effective session."""
-        ...
-
-    def new_id(self, prefix: Literal["event_", "item_"]) -> str:
-        """Choose an id."""
-        ...
-
-    async def send(self, event: ClientEvent | JsonObject) -> str:
-        """Send one event; return its id."""
-        ...
-
-    async def request(self, event: ClientEvent | JsonObject) -> ServerEvent:
-        """Send one event; return its acknowledgement."""
-        ...
-
-    async def send_text_group(self, frames: Sequence[tuple[str, str, str]]) -> None:
-        """Send encoded frames, `(event_id, type, text)`, back to back."""
 
 
 def given(**fields: object) -> dict[str, object]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, final
 
+from trio_realtime._connection import Caller
 from trio_realtime._resources._frame import (
     UNSET,
-    Caller,
     JsonObject,
     Unset,
     frame_from_fields,

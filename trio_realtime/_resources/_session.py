@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, final
 
 from pydantic import JsonValue
 
+from trio_realtime._connection import Caller
 from trio_realtime._resources._frame import (
     UNSET,
-    Caller,
     JsonObject,
     Unset,
     frame_from_fields,
