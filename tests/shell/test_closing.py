@@ -263,6 +263,25 @@ async def test_a_loss_that_kept_frames_of_send_nowait_is_told_at_a_normal_end(
     assert (left, took) == (LOST, 2)
 
 
+async def test_a_loss_that_a_call_was_told_of_is_not_told_again_at_the_end(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def body(conn: RealtimeConnection) -> None:
+        await queues(conn)
+        with pytest.raises(ConnectionClosedError) as caught:
+            await conn.wait_closed()
+        kinds = [kind for _, kind in (*caught.value.uncertain, *caught.value.unsent)]
+        assert kinds == ["input_audio_buffer.append", "input_audio_buffer.commit"]
+
+    async def behave(peer: Peer) -> None:
+        await peer.open_session()
+        await trio.sleep(1)
+        peer.stream.abort()
+
+    left, took, *_ = await leaving(behave, body)
+    assert (left, took) == ("nothing", 1)
+
+
 async def test_no_answer_to_close_is_no_error_with_a_timeout_of_zero(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -73,6 +73,19 @@ async def test_a_cancelled_receive_loses_nothing() -> None:
             await conn.receive()
 
 
+async def test_a_receive_that_was_cancelled_before_it_began_has_not_read_the_stream() -> None:
+    async with line_to(speaks(20, size=KIB)) as endpoint:
+        options = Options(inbox_bytes=8 * KIB, backlog_bytes=7 * KIB)
+        async with open_realtime("m", endpoint=endpoint, options=options) as conn:
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await conn.receive()
+            await trio.testing.wait_all_tasks_blocked()
+            looked = conn.statistics()
+            assert (looked.inbox_bytes, looked.reader_paused) == (0, False)
+            assert looked.dropped > 0
+
+
 async def test_two_tasks_share_a_stream() -> None:
     async with line_to(speaks(2)) as endpoint, open_realtime("m", endpoint=endpoint) as conn:
         seen: list[object] = []

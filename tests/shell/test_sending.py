@@ -347,6 +347,36 @@ async def test_a_request_that_is_cancelled_before_it_was_sent_leaves_no_trace() 
     assert ids(endpoint.peer) == ["1"]
 
 
+@pytest.mark.parametrize("waiting", [0, 1])
+async def test_the_turn_of_a_cancelled_request_goes_to_the_next(waiting: int) -> None:
+    """Whether it was about to be sent, or was waiting behind one that is unanswered."""
+    released = trio.Event()
+
+    async def behave(peer: Peer) -> None:
+        await peer.open_session()
+        await released.wait()
+        while True:
+            await peer.receive_type("input_audio_buffer.clear")
+            await peer.send("input_audio_buffer.cleared")
+
+    async with line_to(behave) as endpoint, open_realtime("m", endpoint=endpoint) as conn:
+        with trio.fail_after(5):
+            async with trio.open_nursery() as nursery:
+                if waiting:
+                    nursery.start_soon(conn.input_audio_buffer.clear)
+                else:
+                    nursery.start_soon(conn.send, big(1))
+                await trio.testing.wait_all_tasks_blocked()
+                with trio.CancelScope() as scope:
+                    nursery.start_soon(_cancel_when_blocked, scope)
+                    await conn.input_audio_buffer.clear()
+                assert scope.cancelled_caught
+                released.set()
+                await conn.input_audio_buffer.clear()
+    sent = [frame for frame in endpoint.peer.received if str(frame["type"]).endswith("clear")]
+    assert len(sent) == 1 + waiting
+
+
 async def test_a_request_that_is_cancelled_after_it_was_sent_swallows_its_answer() -> None:
     released = trio.Event()
 
