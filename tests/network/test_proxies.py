@@ -232,3 +232,10 @@ async def test_a_stream_that_is_handed_in_needs_no_proxy(monkeypatch: pytest.Mon
             "ws://localhost/", trust_env=True, stream_factory=peers.pipe_to(nursery, say_hello)
         )
         assert await hear(stream) == b"hello"
+
+
+@pytest.mark.parametrize("port", ["99999", "a"])
+def test_a_port_that_is_none_is_refused_by_name(port: str) -> None:
+    with pytest.raises(ValueError, match="port of a proxy") as caught:
+        proxy_from_url(f"http://me:{ENCODED}@proxy.example:{port}")
+    assert ENCODED not in str(caught.value)

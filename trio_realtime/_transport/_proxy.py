@@ -51,6 +51,10 @@ def proxy_from_url(url: str) -> Proxy:
         )
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         raise ValueError(f"a proxy's URL begins with http:// or https://, not {shown!r}")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError(f"the port of a proxy is a number up to 65535: {shown!r}") from None
     authorization = None
     secrets: tuple[str, ...] = ()
     if parts.username is not None:
@@ -62,7 +66,7 @@ def proxy_from_url(url: str) -> Proxy:
         )
     return Proxy(
         host=parts.hostname,
-        port=parts.port or _DEFAULT_PORTS[parts.scheme],
+        port=port or _DEFAULT_PORTS[parts.scheme],
         is_tls=parts.scheme == "https",
         shown=shown,
         authorization=authorization,
