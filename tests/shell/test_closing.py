@@ -282,6 +282,25 @@ async def test_a_loss_that_a_call_was_told_of_is_not_told_again_at_the_end(
     assert (left, took) == ("nothing", 1)
 
 
+async def test_a_full_inbox_does_not_keep_us_from_hearing_the_answer_to_close(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def behave(peer: Peer) -> None:
+        await peer.open_session()
+        for _ in range(60):
+            await peer.send("of.tomorrow", padding="x" * 4096)
+        await peer.drain()
+
+    async def body(conn: RealtimeConnection) -> None:
+        await conn.receive()
+        await trio.testing.wait_all_tasks_blocked()
+        assert conn.statistics().reader_paused
+
+    left, took, _, endpoint = await leaving(behave, body, options=Options(inbox_bytes=64 * 1024))
+    assert (left, took) == ("nothing", 0)
+    assert endpoint.peer.close_code == 1000
+
+
 async def test_no_answer_to_close_is_no_error_with_a_timeout_of_zero(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

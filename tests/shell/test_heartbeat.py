@@ -111,12 +111,13 @@ async def test_a_busy_consumer_keeps_its_link(autojump_clock: trio.testing.MockC
                     await conn.receive()
 
 
+@pytest.mark.parametrize("events", [15, 100], ids=["all of it read", "some on the wire"])
 async def test_the_heartbeat_is_suspended_while_the_reader_is_paused_and_starts_afresh(
-    autojump_clock: trio.testing.MockClock,
+    autojump_clock: trio.testing.MockClock, events: int
 ) -> None:
     async def behave(peer: Peer) -> None:
         await peer.open_session()
-        for _ in range(100):
+        for _ in range(events):
             await peer.send("of.tomorrow", padding="x" * 4096)
         await trio.sleep_forever()
 
@@ -127,7 +128,7 @@ async def test_the_heartbeat_is_suspended_while_the_reader_is_paused_and_starts_
             await trio.sleep(600)
             assert conn.statistics().reader_paused
             assert conn.close_info is None
-            for _ in range(100):
+            for _ in range(events):
                 await conn.receive()
             with pytest.raises(KeepaliveTimeoutError):
                 await conn.receive()

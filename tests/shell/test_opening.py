@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import trio
 import trio.testing
 
+from tests.shell import peers
 from tests.shell.lines import SESSION, Behaviour, Json, Peer, line_to, polite, refusal
 from trio_realtime import (
     AuthenticationError,
@@ -195,6 +198,21 @@ async def test_a_refused_session_carries_the_code_of_the_error_and_of_the_close(
     raised, *_ = await opening(behave)
     assert isinstance(raised, SessionRefusedError)
     assert (raised.code, raised.close_code) == ("missing_model", 4000)
+
+
+async def test_an_error_right_behind_the_session_is_no_refusal() -> None:
+    async def behave(peer: Peer) -> None:
+        frames = [
+            {"type": "session.created", "event_id": "e1", "session": SESSION},
+            {"type": "error", "event_id": "e2", "error": refusal("server_error", None)},
+        ]
+        # One segment: both are here before the opening task runs again.
+        await peer.stream.send_all(b"".join(peers.text(json.dumps(frame)) for frame in frames))
+        await peer.drain()
+
+    async with line_to(behave) as endpoint, open_realtime("m", endpoint=endpoint) as conn:
+        assert (await conn.receive()).type == "session.created"
+        assert (await conn.receive()).type == "error"
 
 
 async def test_an_error_that_no_close_follows_is_not_waited_for_long(

@@ -194,7 +194,9 @@ async def test_the_reader_pauses_when_the_inbox_is_full_and_goes_on_when_it_is_r
 
 
 # promise 8
-async def test_requests_are_answered_while_the_inbox_is_full() -> None:
+async def test_requests_are_answered_while_the_inbox_is_full(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async def behave(peer: Peer) -> None:
         await peer.open_session()
         for number in range(20):
@@ -210,6 +212,7 @@ async def test_requests_are_answered_while_the_inbox_is_full() -> None:
             await trio.testing.wait_all_tasks_blocked()
             assert conn.statistics().reader_paused
             await conn.input_audio_buffer.clear()
+            assert trio.current_time() == 0
             assert numbers([await conn.receive() for _ in range(21)]) == list(range(20))
 
 

@@ -170,6 +170,24 @@ async def test_send_nowait_says_when_there_is_no_room() -> None:
     assert ids(endpoint.peer) == ["1", "2", "4", "5"]
 
 
+async def test_what_was_withdrawn_takes_no_room() -> None:
+    gated = Gated()
+    async with line_to(gated) as endpoint:
+        async with open_realtime(
+            "m", endpoint=endpoint, options=Options(outbox_bytes=500_000)
+        ) as conn:
+            conn.send_nowait(big(1))
+            for _ in range(3):
+                with trio.CancelScope() as scope:
+                    async with trio.open_nursery() as nursery:
+                        nursery.start_soon(_cancel_when_blocked, scope)
+                        await conn.send(big(2))
+                assert scope.cancelled_caught
+            conn.send_nowait(clear(3))
+            gated.gate.set()
+    assert ids(endpoint.peer) == ["1", "3"]
+
+
 # promise 2, promise 3
 async def test_a_loss_tells_senders_what_was_not_sent_and_what_is_uncertain(
     autojump_clock: trio.testing.MockClock,

@@ -153,7 +153,7 @@ async def _write(
         entry = await link.outbox.take()
         try:
             for frame in entry.frames:
-                if frame.subject is not None and not link.leaving.is_set():
+                if frame.subject is not None:
                     link.pending.sending(frame.subject)
                 await transport.send(frame.text)
         except TransportClosed as facts:
