@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import ssl
 
 import pytest
 import trio
 import trio_websocket
+import trustme
 
 from tests.testing.faithful import check_frame, check_order
 from tests.testing.test_conversation import MODEL, TEXT, reply_of
 from trio_realtime import OpenAIEndpoint, open_realtime
-from trio_realtime.testing import serve_simulated
+from trio_realtime.testing import SimulatedServer, serve_simulated
 
 
 async def test_any_client_can_talk_to_it() -> None:
@@ -49,3 +51,31 @@ async def test_a_port_can_be_chosen_once() -> None:
 async def test_an_address_of_the_newer_kind_is_written_in_brackets() -> None:
     async with serve_simulated("::1") as server:
         assert server.base_url == f"http://[::1]:{server.port}/v1"
+
+
+async def test_a_port_can_speak_tls() -> None:
+    authority = trustme.CA()
+    ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost", "127.0.0.1").configure_cert(ours)
+    theirs = ssl.create_default_context()
+    authority.configure_trust(theirs)
+    with trio.fail_after(10):
+        async with serve_simulated(ssl_context=ours) as server:
+            assert server.base_url == f"https://127.0.0.1:{server.port}/v1"
+            endpoint = server.endpoint
+            async with open_realtime("gpt-realtime-2.1", endpoint=endpoint, ssl_context=theirs):
+                assert len(server.sessions) == 1
+
+
+async def test_a_server_in_memory_can_begin_to_listen_once() -> None:
+    server = SimulatedServer()
+    with pytest.raises(RuntimeError, match="inside its block"):
+        await server.listen()
+    async with server:
+        assert server.port == 0
+        await server.listen()
+        with pytest.raises(RuntimeError, match=r"listens already, at http://127\.0\.0\.1:"):
+            await server.listen()
+        with trio.fail_after(10):
+            async with open_realtime("gpt-realtime-2.1", endpoint=server.endpoint) as conn:
+                assert str(server.port) in conn.url

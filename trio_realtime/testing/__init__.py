@@ -14,13 +14,12 @@ from trio_realtime._core.simulator import (
     Say,
     Silence,
 )
+from trio_realtime.testing._host import Host, ServerSocket, SimulatedEndpoint
 from trio_realtime.testing._pipes import PipeStream, pipe_pair
 from trio_realtime.testing._responders import Answer, ReplyFunction, Responder
 from trio_realtime.testing._seeding import seeded
 from trio_realtime.testing._server import (
-    SimulatedEndpoint,
     SimulatedServer,
-    SimulatedServerOnPort,
     SimulatedServerOptions,
     serve_simulated,
 )
@@ -34,15 +33,16 @@ __all__ = [
     "ClientHandshake",
     "Conversation",
     "Fail",
+    "Host",
     "PipeStream",
     "Refuse",
     "ReplyFunction",
     "Responder",
     "Say",
+    "ServerSocket",
     "Silence",
     "SimulatedEndpoint",
     "SimulatedServer",
-    "SimulatedServerOnPort",
     "SimulatedServerOptions",
     "SimulatedSession",
     "pipe_pair",

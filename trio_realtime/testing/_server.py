@@ -1,71 +1,35 @@
 """The simulated server: in memory, or on a real port.
 
-This module takes connections in and starts their sessions. It does not know the protocol, nor how
-WebSocket frames travel.
+This module begins a session for each client. It does not know the protocol, nor how connections
+and WebSocket frames travel.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypedDict, Unpack, cast, final
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack, final
 
 import trio
 
 from trio_realtime._core.simulator import ClientHandshake, Manner, Pace, Simulation
-from trio_realtime._endpoint import Handshake, OpenAIEndpoint, StreamFactory, Target
-from trio_realtime._transport import TransportClosed
-from trio_realtime._transport._server import accept_websocket
-from trio_realtime.testing._pipes import pipe_pair
+from trio_realtime.testing._host import Host
 from trio_realtime.testing._responders import Asked, Responder
 from trio_realtime.testing._seeding import letters_from_seed
 from trio_realtime.testing._session import SimulatedSession
 
 if TYPE_CHECKING:
-    from trio_realtime._transport._server import ServerRequest
+    import ssl
+
+    from trio_realtime.testing._host import ServerSocket
 
 SESSIONS_MAX: Final = 10_000
 """How many sessions a server keeps to be looked at; the oldest go first."""
 
-_MESSAGE_MAX: Final = 64 * 2**20
-
-_DISCARD_BYTES: Final = 65536
-
-
-@dataclass(frozen=True, slots=True)
-class _Rejection:
-    status: int
-    retry_after: float | None
-    body: bytes
-
 
 @final
-@dataclass(frozen=True, slots=True)
-class SimulatedEndpoint:
-    """Where a simulated server is, for `open_realtime(endpoint=...)`."""
-
-    base_url: str
-    """Its base URL; in memory a name only, that nothing listens at."""
-
-    api_key: str = field(repr=False)
-    """The key that is shown to the server."""
-
-    stream_factory: StreamFactory | None = None
-    """What connects to it in place of TCP, or None for TCP."""
-
-    async def handshake(self, target: Target) -> Handshake:
-        """Tell where to connect, and as whom."""
-        usual = await OpenAIEndpoint(self.api_key, base_url=self.base_url).handshake(target)
-        return Handshake(usual.url, usual.headers, usual.subprotocols, self.stream_factory)
-
-
-class SimulatedServer:
+class SimulatedServer(Host):
     """A Realtime API server in memory, over real WebSocket frames. An async context manager.
 
     ::
@@ -80,10 +44,6 @@ class SimulatedServer:
     block, and leaves it in an `ExceptionGroup`; what your code in the block raises leaves it as
     it is.
     """
-
-    base_url: str = "http://localhost/v1"
-    """The base URL of its API. In memory it is a name, for endpoints that are used with
-    `stream_factory=server.connect`."""
 
     sessions: list[SimulatedSession]
     """The sessions, oldest first, also those that are over."""
@@ -118,6 +78,7 @@ class SimulatedServer:
             answer_close: Variant, when False: never answer a client's CLOSE, nor hang up.
             seed: The seed of the ids the server chooses; by default another for each server.
         """
+        super().__init__(api_key=api_key, answer_close=answer_close)
         self.sessions = []
         self._asked = Asked(reply)
         self._manner = Manner(
@@ -128,97 +89,10 @@ class SimulatedServer:
             omit_session_created=omit_session_created,
             rewrite_item_ids=rewrite_item_ids,
         )
-        self._answer_close = answer_close
         self._letters = letters_from_seed(seed)
-        self._rejections: deque[_Rejection] = deque()
-        self._stream_factory: StreamFactory | None = self.connect
-        self._manager: AbstractAsyncContextManager[trio.Nursery, bool | None] | None = None
-        self._nursery: trio.Nursery | None = None
-        self._failed = False
 
-    @property
-    def endpoint(self) -> SimulatedEndpoint:
-        """Where to connect: `open_realtime(endpoint=server.endpoint)`."""
-        key = self._manner.api_key or "simulated"
-        return SimulatedEndpoint(self.base_url, key, self._stream_factory)
-
-    async def __aenter__(self) -> Self:
-        self._manager = trio.open_nursery()
-        self._nursery = await self._manager.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        nursery, manager = self._nursery, self._manager
-        assert nursery is not None
-        assert manager is not None
-        self._nursery = None
-        nursery.cancel_scope.cancel()
-        if self._failed or (exc is not None and _is_cancellation(exc)):
-            await manager.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102 - cancelled above
-        else:
-            # The body's own failure is not the server's: it goes on as it is, in no group.
-            await manager.__aexit__(None, None, None)  # noqa: ASYNC102 - cancelled above
-
-    def refuse_connection(
-        self, status: int = 429, *, retry_after: float | None = None, body: str = ""
-    ) -> None:
-        """Answer the next WebSocket upgrade with this HTTP status."""
-        self._rejections.append(_Rejection(status, retry_after, body.encode()))
-
-    async def connect(self, host: str = "localhost", port: int = 80) -> trio.abc.Stream:
-        """Make a connection in memory: a `stream_factory` for clients. The address is ignored.
-
-        Raises:
-            OSError: if the server is not running.
-        """
-        await trio.lowlevel.checkpoint()
-        if self._nursery is None:
-            raise ConnectionRefusedError("the simulated server is not running")
-        ours, theirs = pipe_pair()
-        self._nursery.start_soon(self.serve, ours)
-        return theirs
-
-    async def serve(self, stream: trio.abc.Stream) -> None:
-        """Serve one client over a stream of any kind, until it is gone."""
-        try:
-            request = await accept_websocket(stream, max_message_bytes=_MESSAGE_MAX)
-            await self._serve_request(request, stream)
-        except (TransportClosed, trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # a client that vanishes is normal
-        finally:
-            await trio.aclose_forcefully(stream)
-
-    async def _serve_request(self, request: ServerRequest, stream: trio.abc.Stream) -> None:
-        handshake = ClientHandshake(
-            path=request.path,
-            query_string=request.query,
-            headers=tuple(request.headers),
-            subprotocols=tuple(request.subprotocols),
-        )
-        if self._rejections:
-            rejection = self._rejections.popleft()
-            headers = [("Content-Type", "application/json")]
-            if rejection.retry_after is not None:
-                headers.append(("Retry-After", f"{rejection.retry_after:g}"))
-            await request.reject(rejection.status, headers, rejection.body)
-            return
-        if not handshake.is_realtime:
-            body = {"error": {"type": "invalid_request_error", "message": "No such URL."}}
-            await request.reject(404, [("Content-Type", "application/json")], _written(body))
-            return
-        ws = await request.accept(subprotocol=handshake.subprotocol)
-        ws.answer_close = self._answer_close
-        session = self._session(handshake)
-        if await session.run(ws) and not self._answer_close:
-            while await stream.receive_some(_DISCARD_BYTES):
-                pass
-
-    def _session(self, handshake: ClientHandshake) -> SimulatedSession:
+    async def talk(self, ws: ServerSocket, handshake: ClientHandshake) -> bool:
+        """Hold a session with one client until it is gone."""
         simulation = Simulation(
             handshake,
             self._manner,
@@ -226,51 +100,11 @@ class SimulatedServer:
             now=trio.current_time(),
             unix_time=time.time(),
         )
-        session = SimulatedSession(simulation, handshake, self._asked, self._start)
+        session = SimulatedSession(simulation, handshake, self._asked, self.start)
         self.sessions.append(session)
         if len(self.sessions) > SESSIONS_MAX:
             del self.sessions[0]
-        return session
-
-    def _start(self, task: Callable[[], Awaitable[None]]) -> None:
-        if self._nursery is not None:
-            self._nursery.start_soon(self._guarded, task)
-
-    async def _guarded(self, task: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await task()
-        except Exception:
-            self._failed = True
-            raise
-
-
-@final
-class SimulatedServerOnPort(SimulatedServer):
-    """A simulated server on a real port, made by `serve_simulated`."""
-
-    port: int = 0
-    """The port it listens at."""
-
-    def listen(self, listeners: list[trio.SocketListener]) -> None:
-        """Take clients from these listeners, until the block is left."""
-        assert self._nursery is not None
-        host, self.port = listeners[0].socket.getsockname()[:2]
-        shown = f"[{host}]" if ":" in host else host
-        self.base_url: str = f"http://{shown}:{self.port}/v1"
-        self._stream_factory = None
-        serve = partial(trio.serve_listeners, handler_nursery=self._nursery)
-        self._nursery.start_soon(serve, self.serve, listeners)
-
-
-def _written(body: object) -> bytes:
-    return json.dumps(body).encode()
-
-
-def _is_cancellation(exc: BaseException) -> bool:
-    if isinstance(exc, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", exc)
-        return any(_is_cancellation(each) for each in group.exceptions)
-    return isinstance(exc, trio.Cancelled)
+        return await session.run(ws)
 
 
 class SimulatedServerOptions(TypedDict, total=False):
@@ -293,8 +127,10 @@ async def serve_simulated(
     host: str = "127.0.0.1",
     port: int = 0,
     reply: Responder = None,
+    *,
+    ssl_context: ssl.SSLContext | None = None,
     **options: Unpack[SimulatedServerOptions],
-) -> AsyncGenerator[SimulatedServerOnPort]:
+) -> AsyncGenerator[SimulatedServer]:
     """Run a simulated server on a real port for the length of the block, for any client.
 
     ::
@@ -306,6 +142,7 @@ async def serve_simulated(
         host: The address to listen at.
         port: The port; 0 picks one that is free.
         reply: What the model says. By default it repeats what it is told.
+        ssl_context: With the server's certificate, for TLS.
         options: As for `SimulatedServer`.
 
     Yields:
@@ -314,8 +151,6 @@ async def serve_simulated(
     Raises:
         OSError: if the port cannot be listened at.
     """
-    server = SimulatedServerOnPort(reply, **options)
-    listeners = await trio.open_tcp_listeners(port, host=host)
-    async with server:
-        server.listen(listeners)
+    async with SimulatedServer(reply, **options) as server:
+        await server.listen(host, port, ssl_context=ssl_context)
         yield server

@@ -31,7 +31,7 @@ from trio_realtime.testing._responders import Answer, plan_from_answer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trio_realtime._transport._server import ServerWebSocket
+    from trio_realtime.testing._host import ServerSocket
     from trio_realtime.testing._responders import Asked
 
 RECEIVED_MAX: Final = 16 * 2**20
@@ -194,7 +194,7 @@ class SimulatedSession:
         self._paused = False
         self._settle()
 
-    async def run(self, ws: ServerWebSocket) -> bool:
+    async def run(self, ws: ServerSocket) -> bool:
         """Serve the client until it is gone, or dropped. Never raises for what the client does.
 
         Returns whether it was the client who ended it.
@@ -214,7 +214,7 @@ class SimulatedSession:
                 scope.cancel()
             self._changed.unpark_all()
 
-    async def _read(self, ws: ServerWebSocket) -> None:
+    async def _read(self, ws: ServerSocket) -> None:
         while True:
             await self._room()
             with trio.CancelScope() as self._reading:
@@ -226,7 +226,7 @@ class SimulatedSession:
                 self._record(frame, len(data))
                 self._settle()
 
-    async def _write(self, ws: ServerWebSocket) -> None:
+    async def _write(self, ws: ServerSocket) -> None:
         simulation = self._simulation
         try:
             while True:

@@ -1,0 +1,265 @@
+"""What every server of the kit has: a nursery, an endpoint, links in memory, and a port.
+
+This module takes connections in. It does not know what is said over them: a server is a subclass
+that says how it talks to one client.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Protocol, Self, cast, final
+
+import trio
+
+from trio_realtime._core.simulator import ClientHandshake
+from trio_realtime._endpoint import Handshake, OpenAIEndpoint, StreamFactory, Target
+from trio_realtime._transport import TransportClosed
+from trio_realtime._transport._server import accept_websocket
+from trio_realtime.testing._pipes import pipe_pair
+
+if TYPE_CHECKING:
+    import ssl
+
+    from trio_realtime._transport._server import ServerRequest
+
+_MESSAGE_MAX: Final = 64 * 2**20
+
+_DISCARD_BYTES: Final = 65536
+
+_JSON: Final[tuple[str, str]] = ("Content-Type", "application/json")
+
+
+class ServerSocket(Protocol):
+    """The server's end of one WebSocket. Several tasks may send; one may receive."""
+
+    answer_close: bool
+    """Whether a CLOSE of the client's is answered, as it should be."""
+
+    async def receive(self) -> str | bytes:
+        """Receive a message; raises `TransportClosed` once the client is gone."""
+        ...
+
+    async def send(self, text: str) -> None:
+        """Send a text message."""
+        ...
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send a binary message."""
+        ...
+
+    async def ping(self, payload: bytes = b"") -> None:
+        """Send a ping."""
+        ...
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Send CLOSE, and wait for nothing."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the stream by force."""
+        ...
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SimulatedEndpoint:
+    """Where a server of the kit is, for `open_realtime(endpoint=...)`."""
+
+    base_url: str
+    """Its base URL; in memory a name only, that nothing listens at."""
+
+    api_key: str = field(repr=False)
+    """The key that is shown to the server."""
+
+    stream_factory: StreamFactory | None = None
+    """What connects to it in place of TCP, or None for TCP."""
+
+    async def handshake(self, target: Target) -> Handshake:
+        """Tell where to connect, and as whom."""
+        usual = await OpenAIEndpoint(self.api_key, base_url=self.base_url).handshake(target)
+        return Handshake(usual.url, usual.headers, usual.subprotocols, self.stream_factory)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rejection:
+    status: int
+    retry_after: float | None
+    body: bytes
+
+
+class Host(ABC):
+    """A server in memory, and on a port if asked. An async context manager.
+
+    Leaving the block drops the clients that are still connected. What a task of the server's
+    raises ends the block, and leaves it in an `ExceptionGroup`; what your code in the block raises
+    leaves it as it is.
+    """
+
+    base_url: str
+    """The base URL of its API. In memory it is a name, for endpoints that are used with
+    `stream_factory=server.connect`."""
+
+    port: int
+    """The port it listens at; 0 in memory."""
+
+    def __init__(self, *, api_key: str | None = None, answer_close: bool = True) -> None:
+        self.base_url = "http://localhost/v1"
+        self.port = 0
+        self._api_key = api_key
+        self._answer_close = answer_close
+        self._rejections: deque[_Rejection] = deque()
+        self._stream_factory: StreamFactory | None = self.connect
+        self._manager: AbstractAsyncContextManager[trio.Nursery, bool | None] | None = None
+        self._nursery: trio.Nursery | None = None
+        self._failed = False
+
+    @abstractmethod
+    async def talk(self, ws: ServerSocket, handshake: ClientHandshake) -> bool:
+        """Serve one client until it is gone. Returns whether it was the client who ended it."""
+
+    @property
+    def endpoint(self) -> SimulatedEndpoint:
+        """Where to connect: `open_realtime(endpoint=server.endpoint)`."""
+        return SimulatedEndpoint(self.base_url, self._api_key or "simulated", self._stream_factory)
+
+    async def __aenter__(self) -> Self:
+        self._manager = trio.open_nursery()
+        self._nursery = await self._manager.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        nursery, manager = self._nursery, self._manager
+        assert nursery is not None
+        assert manager is not None
+        self._nursery = None
+        nursery.cancel_scope.cancel()
+        if self._failed or (exc is not None and _is_cancellation(exc)):
+            await manager.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102 - cancelled above
+        else:
+            # The body's own failure is not the server's: it goes on as it is, in no group.
+            await manager.__aexit__(None, None, None)  # noqa: ASYNC102 - cancelled above
+
+    async def listen(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        """Take clients at a real port too, until the block is left; `base_url` then names it.
+
+        Cancelled, nothing listens.
+
+        Args:
+            host: The address to listen at.
+            port: The port; 0 picks one that is free.
+            ssl_context: With the server's certificate, for TLS.
+
+        Raises:
+            OSError: if the port cannot be listened at.
+            RuntimeError: if the server is not running, or listens already.
+        """
+        if self._nursery is None:
+            raise RuntimeError("the server is not running: call listen() inside its block")
+        if self.port:
+            raise RuntimeError(f"the server listens already, at {self.base_url}")
+        listeners = await trio.open_tcp_listeners(port, host=host)
+        name, self.port = listeners[0].socket.getsockname()[:2]
+        shown = f"[{name}]" if ":" in name else name
+        scheme = "http" if ssl_context is None else "https"
+        self.base_url = f"{scheme}://{shown}:{self.port}/v1"
+        self._stream_factory = None
+        serve = partial(trio.serve_listeners, handler_nursery=self._nursery)
+        if ssl_context is None:
+            self._nursery.start_soon(serve, self.serve, listeners)
+        else:
+            secure = [trio.SSLListener(listener, ssl_context) for listener in listeners]
+            self._nursery.start_soon(serve, self.serve, secure)
+
+    def refuse_connection(
+        self, status: int = 429, *, retry_after: float | None = None, body: str = ""
+    ) -> None:
+        """Answer the next WebSocket upgrade with this HTTP status."""
+        self._rejections.append(_Rejection(status, retry_after, body.encode()))
+
+    async def connect(self, host: str = "localhost", port: int = 80) -> trio.abc.Stream:
+        """Make a connection in memory: a `stream_factory` for clients. The address is ignored.
+
+        Raises:
+            OSError: if the server is not running.
+        """
+        await trio.lowlevel.checkpoint()
+        if self._nursery is None:
+            raise ConnectionRefusedError("the simulated server is not running")
+        ours, theirs = pipe_pair()
+        self._nursery.start_soon(self.serve, ours)
+        return theirs
+
+    async def serve(self, stream: trio.abc.Stream) -> None:
+        """Serve one client over a stream of any kind, until it is gone."""
+        try:
+            request = await accept_websocket(stream, max_message_bytes=_MESSAGE_MAX)
+            handshake = ClientHandshake(
+                path=request.path,
+                query_string=request.query,
+                headers=tuple(request.headers),
+                subprotocols=tuple(request.subprotocols),
+            )
+            if await self.meet(request, handshake) and not self._answer_close:
+                while await stream.receive_some(_DISCARD_BYTES):
+                    pass
+        except (TransportClosed, trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # a client that vanishes is normal
+        finally:
+            await trio.aclose_forcefully(stream)
+
+    async def meet(self, request: ServerRequest, handshake: ClientHandshake) -> bool:
+        """Let a client in, and talk to it; or answer its upgrade with something else.
+
+        Returns whether it was the client who ended it.
+        """
+        if self._rejections:
+            rejection = self._rejections.popleft()
+            headers = [_JSON]
+            if rejection.retry_after is not None:
+                headers.append(("Retry-After", f"{rejection.retry_after:g}"))
+            await request.reject(rejection.status, headers, rejection.body)
+            return False
+        if not handshake.is_realtime:
+            body = {"error": {"type": "invalid_request_error", "message": "No such URL."}}
+            await request.reject(404, [_JSON], json.dumps(body).encode())
+            return False
+        ws = await request.accept(subprotocol=handshake.subprotocol)
+        ws.answer_close = self._answer_close
+        return await self.talk(ws, handshake)
+
+    def start(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Start a task whose failure ends the server's block; not once the block is left."""
+        if self._nursery is not None:
+            self._nursery.start_soon(self._guarded, task)
+
+    async def _guarded(self, task: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await task()
+        except Exception:
+            self._failed = True
+            raise
+
+
+def _is_cancellation(exc: BaseException) -> bool:
+    if isinstance(exc, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", exc)
+        return any(_is_cancellation(each) for each in group.exceptions)
+    return isinstance(exc, trio.Cancelled)
