@@ -174,7 +174,7 @@ class SimulatedSession:
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the WebSocket, after what is to be sent."""
-        self._simulation.closing = (code, reason)
+        self._simulation.close(code, reason)
         self._settle()
 
     def drop(self) -> None:

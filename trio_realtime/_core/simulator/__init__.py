@@ -9,7 +9,6 @@ from trio_realtime._core.simulator._frames import ClientFrame
 from trio_realtime._core.simulator._handshake import ClientHandshake
 from trio_realtime._core.simulator._json import Object
 from trio_realtime._core.simulator._manner import Manner, Pace
-from trio_realtime._core.simulator._reply import Letters
 from trio_realtime._core.simulator._responder import (
     Action,
     CallTool,
@@ -21,6 +20,7 @@ from trio_realtime._core.simulator._responder import (
 )
 from trio_realtime._core.simulator._responses import Question
 from trio_realtime._core.simulator._simulation import Simulation
+from trio_realtime._core.simulator._stage import Letters
 
 __all__ = [
     "Action",

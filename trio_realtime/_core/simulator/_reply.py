@@ -9,9 +9,9 @@ from __future__ import annotations
 import copy
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from pydantic import JsonValue
 
@@ -20,14 +20,9 @@ from trio_realtime._core.simulator._json import Object, at, object_of, text_of
 from trio_realtime._core.simulator._manner import Pace
 from trio_realtime._core.simulator._responder import Action, CallTool, Say, Silence
 from trio_realtime._core.simulator._session import checked_format
+from trio_realtime._core.simulator._stage import Emit, Letters
 from trio_realtime._core.simulator._voice import speech, word_ms
 from trio_realtime.audio import base64_from_bytes
-
-Letters: TypeAlias = Callable[[int], str]
-"""Chooses that many random letters: the source of ids and of obfuscation."""
-
-Emit: TypeAlias = Callable[[str, Object], None]
-"""Writes one server event: its type and the other fields."""
 
 _WORD: Final = re.compile(r"\s*\S+|\s+")
 _PIECE: Final = re.compile(r"[\s\S]{1,6}")

@@ -12,12 +12,8 @@ from typing import Final
 
 from trio_realtime._core.simulator._conversation import Entry
 from trio_realtime._core.simulator._json import Object, objects_of
-from trio_realtime._core.simulator._reply import (
-    INPUT_TOKENS_PER_SECOND,
-    Emit,
-    Letters,
-    obfuscation,
-)
+from trio_realtime._core.simulator._reply import INPUT_TOKENS_PER_SECOND, obfuscation
+from trio_realtime._core.simulator._stage import Emit, Letters
 
 _SECONDS_PER_WORD: Final = 0.02
 """How long a word takes to be transcribed; our choice. Measured were half a second and more for

@@ -1,0 +1,79 @@
+"""What a client asks about the items of a conversation: create, retrieve, truncate, delete.
+
+This module does not know what an item may hold, nor when a request has to wait.
+"""
+
+from __future__ import annotations
+
+from typing import final
+
+from trio_realtime._core.simulator._conversation import Entry
+from trio_realtime._core.simulator._errors import not_truncatable, truncated_beyond_end
+from trio_realtime._core.simulator._frames import ClientFrame
+from trio_realtime._core.simulator._items import entry_from_item, item_with_audio
+from trio_realtime._core.simulator._json import Object, at, object_of, objects_of, text_of
+from trio_realtime._core.simulator._stage import Stage
+
+
+@final
+class History:
+    """The items of one session's conversation, as the client asks for them."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def create(self, frame: ClientFrame) -> None:
+        """Answer `conversation.item.create`."""
+        entry = self.entry(object_of(frame["item"]))
+        if self._stage.manner.rewrite_item_ids:
+            entry.item["id"] = self._stage.id("item_")
+        previous = frame.get("previous_item_id")
+        self.add(entry, None if previous is None else text_of(previous))
+
+    def entry(self, item: Object) -> Entry:
+        """An item of the client's, checked and completed.
+
+        Raises:
+            RefusedError: if it is not one of the items the server takes.
+        """
+        stage = self._stage
+        spoken_in = text_of(at(stage.session, "audio", "input", "format", "type"))
+        call_id = f"call_{stage.letters(16)}"
+        return entry_from_item(
+            item, new_id=stage.id("item_"), new_call_id=call_id, format=spoken_in
+        )
+
+    def add(self, entry: Entry, previous_item_id: str | None = None) -> None:
+        """Put a finished item into the conversation, and announce it."""
+        before = self._stage.conversation.add(entry, previous_item_id)
+        fields: Object = {"previous_item_id": before, "item": entry.item}
+        self._stage.emit("conversation.item.added", fields)
+        self._stage.emit("conversation.item.done", fields)
+
+    def retrieve(self, frame: ClientFrame) -> None:
+        """Answer `conversation.item.retrieve`."""
+        entry = self._stage.conversation.find(text_of(frame["item_id"]), "retrieve")
+        self._stage.emit("conversation.item.retrieved", {"item": item_with_audio(entry)})
+
+    def truncate(self, frame: ClientFrame) -> None:
+        """Answer `conversation.item.truncate`."""
+        entry = self._stage.conversation.find(text_of(frame["item_id"]), "truncate")
+        has_ms, asked_ms = entry.audio_ms, frame["audio_end_ms"]
+        assert isinstance(asked_ms, int)
+        if has_ms is None or frame["content_index"] != 0:
+            raise not_truncatable()
+        if not 0 <= asked_ms <= has_ms:
+            raise truncated_beyond_end(has_ms, asked_ms)
+        entry.audio_ms = asked_ms
+        # What the user did not hear is not in the text either: the whole transcript goes.
+        for part in objects_of(entry.item.get("content")):
+            part["transcript"] = None
+        self._stage.emit(
+            "conversation.item.truncated",
+            {name: frame[name] for name in ("item_id", "content_index", "audio_end_ms")},
+        )
+
+    def delete(self, frame: ClientFrame) -> None:
+        """Answer `conversation.item.delete`."""
+        self._stage.conversation.remove(text_of(frame["item_id"]))
+        self._stage.emit("conversation.item.deleted", {"item_id": frame["item_id"]})
