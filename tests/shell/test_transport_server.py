@@ -172,16 +172,26 @@ async def test_closing_by_force_is_ours() -> None:
         assert (await closed_from(ws)).closed_by == "us"
 
 
+UPGRADE = (
+    b"Upgrade: WebSocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+)
+
+
 @pytest.mark.parametrize(
     ("request_", "answered"),
     [
-        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", True),
-        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", True),
-        (b"not HTTP at all\r\n\r\n", True),
-        (b"", False),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"426 Upgrade Required"),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", b"426 "),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n", b"426 "),
+        (b"GET / HTTP/1.1\r\nHost: \xff\r\n" + UPGRADE + b"\r\n", b"426 "),
+        (b"HEAD / HTTP/1.1\r\nHost: localhost\r\n" + UPGRADE + b"\r\n", b"426 "),
+        (b"not HTTP at all\r\n\r\n", b"400 Bad Request"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 17_000, b"431 "),
+        (b"", None),
     ],
 )
-async def test_what_is_no_upgrade_is_answered_426(request_: bytes, *, answered: bool) -> None:
+async def test_what_is_no_upgrade_is_answered(request_: bytes, answered: bytes | None) -> None:
     ours, theirs = pipe_pair()
     await ours.send_all(request_)
     await ours.send_eof()
@@ -189,7 +199,11 @@ async def test_what_is_no_upgrade_is_answered_426(request_: bytes, *, answered: 
         await accept_websocket(theirs)
     await theirs.aclose()
     answer = await ours.receive_some()
-    assert answer.startswith(b"HTTP/1.1 426 ") is answered
+    if answered is None:
+        assert answer == b""
+    else:
+        assert answer.startswith(b"HTTP/1.1 " + answered)
+        assert b"\r\nConnection: close\r\n" in answer
 
 
 async def test_a_client_that_is_gone_before_it_asked_is_the_networks() -> None:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final, final
 
+import h11
 import trio
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
@@ -26,26 +27,33 @@ from wsproto.events import (
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from trio_realtime._transport._contract import Ending, TransportClosed
+from trio_realtime._transport._http import (
+    RECEIVE_BYTES,
+    HttpExchange,
+    HttpResponse,
+    closed,
+    lost,
+    read,
+    receive_body,
+    refuse,
+    respond,
+    write,
+)
 from trio_realtime._transport._wire import WireError
 
-_RECEIVE_BYTES: Final = 65536
 _MAX_MESSAGE_BYTES: Final = 64 * 1024 * 1024
+_MAX_BODY_BYTES: Final = 1024 * 1024
 
-_UPGRADE_REQUIRED: Final = (
-    b"HTTP/1.1 426 Upgrade Required\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nContent-Type: text/plain\r\nContent-Length: 33\r\n\r\n"
-    b"This server speaks WebSocket only"
+_UPGRADE_REQUIRED: Final = HttpResponse(
+    426,
+    (
+        ("Connection", "Upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Version", "13"),
+        ("Content-Type", "text/plain"),
+    ),
+    b"This server speaks WebSocket only",
 )
-
-
-def _closed(ending: Ending) -> TransportClosed:
-    closed = TransportClosed(ending, ending.reason)
-    closed.__cause__ = ending.cause
-    return closed
-
-
-def _lost(cause: BaseException | None) -> Ending:
-    return Ending(None, "", "network", cause=cause)
 
 
 async def accept_websocket(
@@ -53,36 +61,57 @@ async def accept_websocket(
 ) -> ServerRequest:
     """Read a client's request to upgrade.
 
-    Whatever is not such a request is answered with 426.
+    Whatever is not such a request is answered with 426, or 400 if it is no HTTP.
 
     Raises:
         TransportClosed: if the client is gone, or asked for something else.
     """
-    ws = WSConnection(ConnectionType.SERVER)
-    request: Event | None = None
-    problem: RemoteProtocolError | None = None
-    while request is None and problem is None:
-        try:
-            data = await stream.receive_some(_RECEIVE_BYTES)
-            if not data:
-                raise _closed(_lost(None))
-            ws.receive_data(bytes(data))
-            request = next(ws.events(), None)
-        except RemoteProtocolError as error:
-            problem = error
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise _closed(_lost(error)) from error
-    if not isinstance(request, Request):
-        await _write(stream, _UPGRADE_REQUIRED)
-        raise _closed(_lost(WireError(f"not a WebSocket upgrade: {problem}"))) from problem
-    return ServerRequest(stream, ws, request, max_message_bytes)
+    request = await accept_request(stream, max_message_bytes=max_message_bytes)
+    if isinstance(request, HttpExchange):
+        await request.respond(_UPGRADE_REQUIRED)
+        raise closed(lost(WireError("not a WebSocket upgrade")))
+    return request
 
 
-async def _write(stream: trio.abc.Stream, data: bytes) -> None:
+async def accept_request(
+    stream: trio.abc.Stream,
+    *,
+    max_message_bytes: int = _MAX_MESSAGE_BYTES,
+    max_body_bytes: int = _MAX_BODY_BYTES,
+) -> ServerRequest | HttpExchange:
+    """Read a client's request: to upgrade, or any other, with its body.
+
+    An upgrade that cannot be is answered with 426, and what is no HTTP with 400.
+
+    Raises:
+        TransportClosed: if the client is gone, or was answered already.
+    """
+    http = h11.Connection(h11.SERVER)
+    received = bytearray()
     try:
-        await stream.send_all(data)
-    except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        raise _closed(_lost(error)) from error
+        while (request := http.next_event()) is h11.NEED_DATA:
+            data = await read(stream)
+            received += data
+            http.receive_data(data)
+    except h11.RemoteProtocolError as error:
+        raise await refuse(stream, http, error) from error
+    # Nothing else comes first, as `http` is never told of an end.
+    assert isinstance(request, h11.Request)
+    if not any(n == b"upgrade" and v.lower() == b"websocket" for n, v in request.headers):
+        body = await receive_body(stream, http, max_body_bytes)
+        return HttpExchange(stream, http, request, body)
+    ws = WSConnection(ConnectionType.SERVER)
+    upgrade: Event | None = None
+    problem: Exception | None = None
+    try:
+        ws.receive_data(bytes(received))
+        upgrade = next(ws.events())
+    except (RemoteProtocolError, UnicodeError) as error:
+        problem = error
+    if not isinstance(upgrade, Request):
+        await respond(stream, http, _UPGRADE_REQUIRED, head=request.method == b"HEAD")
+        raise closed(lost(WireError(f"not a WebSocket upgrade: {problem}"))) from problem
+    return ServerRequest(stream, ws, upgrade, max_message_bytes)
 
 
 @final
@@ -118,7 +147,7 @@ class ServerRequest:
         """Answer 101 and begin."""
         extra = [(name.encode(), value.encode()) for name, value in headers]
         answer = AcceptConnection(subprotocol=subprotocol, extra_headers=extra)
-        await _write(self._stream, self._ws.send(answer))
+        await write(self._stream, self._ws.send(answer))
         return ServerWebSocket(self._stream, self._ws, self._max_message_bytes)
 
     async def reject(
@@ -128,7 +157,7 @@ class ServerRequest:
         extra = [(name.encode(), value.encode()) for name, value in headers]
         extra.append((b"content-length", str(len(body)).encode()))
         answer = RejectConnection(status_code=status, headers=extra, has_body=True)
-        await _write(self._stream, self._ws.send(answer) + self._ws.send(RejectData(data=body)))
+        await write(self._stream, self._ws.send(answer) + self._ws.send(RejectData(data=body)))
 
 
 @final
@@ -176,13 +205,13 @@ class ServerWebSocket:
     async def _send(self, event: Event) -> None:
         async with self._lock:
             if self._torn:
-                raise _closed(_lost(WireError("an earlier send was cancelled half way")))
+                raise closed(lost(WireError("an earlier send was cancelled half way")))
             try:
                 data = self._ws.send(event)
             except LocalProtocolError:
-                raise _closed(self._ending or self._our_close or _lost(None)) from None
+                raise closed(self._ending or self._our_close or lost(None)) from None
             self._torn = True
-            await _write(self._stream, data)
+            await write(self._stream, data)
             self._torn = False
 
     async def receive(self) -> str | bytes:
@@ -194,14 +223,14 @@ class ServerWebSocket:
             if self._messages:
                 return self._messages.popleft()
             if self._ending is not None:
-                raise _closed(self._ending)
+                raise closed(self._ending)
             try:
-                data = await self._stream.receive_some(_RECEIVE_BYTES)
+                data = await self._stream.receive_some(RECEIVE_BYTES)
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                self._end(_lost(error))
+                self._end(lost(error))
                 continue
             if not data:
-                self._end(_lost(None))
+                self._end(lost(None))
                 continue
             self._ws.receive_data(bytes(data))
             for event in self._ws.events():
