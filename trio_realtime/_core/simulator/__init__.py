@@ -19,6 +19,7 @@ from trio_realtime._core.simulator._responder import (
     default_reply,
 )
 from trio_realtime._core.simulator._responses import Question
+from trio_realtime._core.simulator._secrets import Secrets
 from trio_realtime._core.simulator._simulation import Simulation
 from trio_realtime._core.simulator._stage import Letters
 
@@ -38,6 +39,7 @@ __all__ = [
     "Refuse",
     "RefusedError",
     "Say",
+    "Secrets",
     "Silence",
     "Simulation",
     "default_reply",

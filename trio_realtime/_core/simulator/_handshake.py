@@ -6,7 +6,7 @@ This module does not know how HTTP travels.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, final
 from urllib.parse import parse_qsl
 
 from trio_realtime._core.simulator._errors import (
@@ -15,6 +15,9 @@ from trio_realtime._core.simulator._errors import (
     beta_switched_off,
     no_model,
 )
+
+if TYPE_CHECKING:
+    from trio_realtime._core.simulator._secrets import Secret
 
 _KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."
 
@@ -91,12 +94,22 @@ class ClientHandshake:
         """The subprotocol the server chooses: never one that holds a key."""
         return "realtime" if "realtime" in self.subprotocols else None
 
-    def refusal(self, api_key: str | None) -> tuple[RefusedError, int] | None:
-        """Why the session is refused after the upgrade, and the close code; None if it is not."""
-        if api_key is not None and self.api_key != api_key:
+    def refusal(
+        self, api_key: str | None, secret: Secret | None = None, now: float = 0.0
+    ) -> tuple[RefusedError, int] | None:
+        """Why the session is refused after the upgrade, and the close code; None if it is not.
+
+        Args:
+            api_key: The key that is let in; None lets in any.
+            secret: The ephemeral key that the client showed, if it is one of the server's.
+            now: The time by which that may have expired.
+        """
+        good = api_key in (None, self.api_key) if secret is None else now < secret.due
+        if not good:
             return bad_key(self.api_key), CLOSE_AUTHENTICATION
         if self.header("openai-beta") == "realtime=v1":
             return beta_switched_off(), CLOSE_BAD_REQUEST
-        if self.kind == "realtime" and not self.model and not self.is_sideband:
+        known = self.model or self.is_sideband or secret is not None
+        if self.kind == "realtime" and not known:
             return no_model(), CLOSE_BAD_REQUEST
         return None

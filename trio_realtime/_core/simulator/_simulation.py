@@ -21,6 +21,7 @@ from trio_realtime._core.simulator._json import Object, at, object_of, text_of
 from trio_realtime._core.simulator._manner import Manner
 from trio_realtime._core.simulator._responder import Action
 from trio_realtime._core.simulator._responses import Question, Responses
+from trio_realtime._core.simulator._secrets import Secret
 from trio_realtime._core.simulator._session import initial_session, updated_session
 from trio_realtime._core.simulator._stage import Letters, Stage
 from trio_realtime._core.simulator._turns import Turns
@@ -40,21 +41,27 @@ class Simulation:
         *,
         now: float,
         unix_time: float,
+        secret: Secret | None = None,
     ) -> None:
         stage = Stage(manner, letters, now=now)
-        stage.session = initial_session(
-            handshake.kind,
-            id=stage.id("sess_"),
-            model=handshake.model,
-            expires_at=int(unix_time + manner.session_seconds),
-        )
+        session_id = stage.id("sess_")
+        expires_at = int(unix_time + manner.session_seconds)
+        if secret is None:
+            stage.session = initial_session(
+                handshake.kind, id=session_id, model=handshake.model, expires_at=expires_at
+            )
+        else:
+            # What the backend chose for the key comes before the URL; our choice.
+            stage.session = secret.session(session_id, expires_at)
         stage.conversation = Conversation(stage.id("conv_"))
         self._stage = stage
         self._handshake = handshake
+        self._secret = secret
         self._history = History(stage)
         self._responses = Responses(stage, self._history, self._catch_up)
         self.turns: Turns = Turns(stage, self._history, self._responses)
         """What the user says, for whoever drives it."""
+        self._use_format()
         self._deferred: deque[ClientFrame] = deque()
         self._refusals: dict[str, deque[RefusedError]] = {}
         self._handlers: Mapping[str, Callable[[ClientFrame], None]] = {
@@ -107,7 +114,7 @@ class Simulation:
     def open(self) -> None:
         """Greet the client, or refuse it."""
         stage, manner = self._stage, self._stage.manner
-        refusal = self._handshake.refusal(manner.api_key)
+        refusal = self._handshake.refusal(manner.api_key, self._secret, stage.now)
         if refusal is not None:
             error, code = refusal
             stage.end(error, code, error.close_reason)
@@ -185,8 +192,12 @@ class Simulation:
             object_of(frame["session"]),
             voice_is_locked=stage.conversation.has_assistant_audio,
         )
-        self.turns.use_format(text_of(at(stage.session, "audio", "input", "format", "type")))
+        self._use_format()
         self.emit("session.updated", {"session": stage.session})
+
+    def _use_format(self) -> None:
+        audio = at(self._stage.session, "audio", "input", "format", "type")
+        self.turns.use_format(text_of(audio))
 
     def speech_started(self) -> None:
         """Let somebody begin to speak, whatever the audio says.
