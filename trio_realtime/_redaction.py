@@ -64,19 +64,28 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
     Returns:
         The text with `[redacted]` in their places; redacting it again changes nothing.
     """
-    # A lone `str` is a collection too: of characters, each too short to be looked for.
-    known = (secrets,) if isinstance(secrets, str) else secrets
-    # Longest first: a secret may be a part of another one.
-    forms = [
-        _forms(secret)
-        for secret in sorted(known, key=len, reverse=True)
-        if len(secret) >= _SHORTEST
-    ]
+    forms = _known(secrets)
     for plain, within_base64, _ in forms:
         text = _without_forms(text, plain, within_base64)
     for pattern, replacement in _compiled():
         text = pattern.sub(replacement, text)
     # Last: the patterns take a masked key whole, with what is visible of its beginning.
+    for _, _, tail in forms:
+        text = tail.sub(REDACTED, text)
+    return text
+
+
+def redact_keys(text: str, secrets: Collection[str] = ()) -> str:
+    """Take out of a text only what is known to be secret, and what has the shape of a key.
+
+    For what people and models say to one another, of which `redact` would take too much: URLs
+    with queries, asterisks, long words.
+    """
+    forms = _known(secrets)
+    for plain, within_base64, _ in forms:
+        text = _without_forms(text, plain, within_base64)
+    for pattern, replacement in _compiled_keys():
+        text = pattern.sub(replacement, text)
     for _, _, tail in forms:
         text = tail.sub(REDACTED, text)
     return text
@@ -106,6 +115,20 @@ def redact_headers(
 def is_credential(name: str) -> bool:
     """Whether a header or a query parameter of this name holds something secret."""
     return _CREDENTIAL.search(name) is not None
+
+
+def _known(
+    secrets: Collection[str],
+) -> list[tuple[tuple[str, ...], tuple[str, ...], re.Pattern[str]]]:
+    """The forms of the secrets that are long enough to be looked for."""
+    # A lone `str` is a collection too: of characters, each too short to be looked for.
+    known = (secrets,) if isinstance(secrets, str) else secrets
+    # Longest first: a secret may be a part of another one.
+    return [
+        _forms(secret)
+        for secret in sorted(known, key=len, reverse=True)
+        if len(secret) >= _SHORTEST
+    ]
 
 
 def _without_forms(text: str, plain: tuple[str, ...], within_base64: tuple[str, ...]) -> str:
@@ -252,3 +275,17 @@ _PATTERNS: Final[tuple[tuple[str, _Replacement], ...]] = (
 def _compiled() -> tuple[tuple[re.Pattern[str], _Replacement], ...]:
     # On first use: compiling takes some 5 ms, which an import need not wait for.
     return tuple((re.compile(pattern), replacement) for pattern, replacement in _PATTERNS)
+
+
+# Session ids are `sess_…`: names that a conversation needs.
+_KEYS: Final[tuple[tuple[str, str], ...]] = (
+    (r"(openai-insecure-api-key\.)[^\s\"'\\,;)]+", rf"\1{REDACTED}"),
+    (_START + r"(?:(?:sk|ek)[-_]|sess-)[\w.…*•·~-]*[\w…*•·]", REDACTED),
+    (_START + r"eyJ[\w-]*\.[\w-]+(?:\.[\w-]*){0,3}", REDACTED),
+    (rf"(?i)(?<![A-Za-z0-9])(bearer)((?:\s|%20)+){_PROSE}[\w.~+/=-]{{16,}}", rf"\1\2{REDACTED}"),
+)
+
+
+@functools.cache
+def _compiled_keys() -> tuple[tuple[re.Pattern[str], str], ...]:
+    return tuple((re.compile(pattern), replacement) for pattern, replacement in _KEYS)

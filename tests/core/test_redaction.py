@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import assume, given, strategies as st
 
-from trio_realtime._redaction import is_credential, redact, redact_headers, redact_url
+from trio_realtime._redaction import is_credential, redact, redact_headers, redact_keys, redact_url
 
 KEY = "sk-proj-AbC0123456789_-ueba"
 MIB = 1024 * 1024
@@ -300,3 +300,27 @@ def test_headers_that_hold_credentials_are_dropped() -> None:
 )
 def test_names_tell_what_holds_credentials(name: str, *, is_one: bool) -> None:
     assert is_credential(name) is is_one
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("use sk-proj-abc, please", "use [redacted], please"),
+        ("the masked sk-****ueba", "the masked [redacted]"),
+        ("ek_abc and sess-abc", "[redacted] and [redacted]"),
+        ("Bearer abcdefghijklmnopqr", "Bearer [redacted]"),
+        ("a token eyJa.b.c", "a token [redacted]"),
+        ("openai-insecure-api-key.abc", "openai-insecure-api-key.[redacted]"),
+        ("it ends in ****wxyz, my-own-wxyz", "it ends in ****[redacted], [redacted]"),
+    ],
+)
+def test_a_conversation_loses_keys(text: str, shown: str) -> None:
+    assert redact_keys(text, ["my-own-wxyz"]) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://shop.test/?q=shoes", "*** new part ***", "sess_ABC", "Bearer bonds", "a" * 400],
+)
+def test_a_conversation_keeps_what_only_looks_odd(text: str) -> None:
+    assert redact_keys(text) == text
