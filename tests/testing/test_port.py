@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import ssl
 
 import pytest
 import trio
 import trio_websocket
-import trustme
 
+from tests.network.servers import client_context, server_context
 from tests.testing.faithful import check_frame, check_order
 from tests.testing.test_conversation import MODEL, TEXT, reply_of
 from trio_realtime import OpenAIEndpoint, open_realtime
@@ -54,16 +53,11 @@ async def test_an_address_of_the_newer_kind_is_written_in_brackets() -> None:
 
 
 async def test_a_port_can_speak_tls() -> None:
-    authority = trustme.CA()
-    ours = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost", "127.0.0.1").configure_cert(ours)
-    theirs = ssl.create_default_context()
-    authority.configure_trust(theirs)
     with trio.fail_after(10):
-        async with serve_simulated(ssl_context=ours) as server:
+        async with serve_simulated(ssl_context=server_context()) as server:
             assert server.base_url == f"https://127.0.0.1:{server.port}/v1"
-            endpoint = server.endpoint
-            async with open_realtime("gpt-realtime-2.1", endpoint=endpoint, ssl_context=theirs):
+            trusting = client_context()
+            async with open_realtime("m", endpoint=server.endpoint, ssl_context=trusting):
                 assert len(server.sessions) == 1
 
 
