@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 import pytest
+
+from tests.testing.watch import Watch
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +17,12 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _faithful() -> Generator[None]:
+    """Whatever a simulated server sends in a test must be what a real one could send."""
+    watch = Watch()
+    with watch.installed():
+        yield
+    assert watch.errors == []

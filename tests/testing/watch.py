@@ -1,0 +1,100 @@
+"""Every frame that any simulated session sends, in any test, is checked as it is written.
+
+What is deliberately unfaithful is exempt: frames that a test pushes, and messages that it sends
+raw, which no stage ever writes. Variants are exempt from the rule that they are there to break.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Final, final
+from weakref import WeakKeyDictionary
+
+import pytest
+from pydantic import JsonValue
+
+from tests.testing.faithful import check_text
+from tests.testing.order import Order
+from trio_realtime._core.simulator import Simulation
+from trio_realtime._core.simulator._stage import Stage
+from trio_realtime.testing import SimulatedSession
+
+_ERRORS_MAX: Final = 10
+
+# What a watch wraps: never another watch, so that one inside another hides it.
+_EMIT: Final = Stage.emit
+_OPEN: Final = Simulation.open
+_PUSH: Final = SimulatedSession.push
+
+
+@final
+class Watch:
+    """What was wrong with the frames of some sessions."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        """What was wrong, oldest first."""
+        self.frames: int = 0
+        """How many frames were checked."""
+        self._orders: WeakKeyDictionary[Stage, Order | None] = WeakKeyDictionary()
+        self._pushing = False
+
+    @contextmanager
+    def installed(self) -> Generator[None]:
+        """Look at what is sent, for the length of the block, in the place of any other watch."""
+
+        def watched_emit(
+            stage: Stage,
+            type: str,  # noqa: A002
+            fields: Mapping[str, JsonValue],
+        ) -> None:
+            _EMIT(stage, type, fields)
+            self.see(stage, stage.outbox[-1])
+
+        def watched_open(simulation: Simulation) -> None:
+            greeted = not simulation._handshake.is_sideband
+            greeted = greeted and not simulation._stage.manner.omit_session_created
+            self._orders[simulation._stage] = Order(greeting=greeted)
+            _OPEN(simulation)
+
+        def watched_push(session: SimulatedSession, event: Mapping[str, JsonValue]) -> None:
+            self._orders[session._simulation._stage] = None
+            self._pushing = True
+            try:
+                _PUSH(session, event)
+            finally:
+                self._pushing = False
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Stage, "emit", watched_emit)
+            patch.setattr(Simulation, "open", watched_open)
+            patch.setattr(SimulatedSession, "push", watched_push)
+            yield
+        for order in self._orders.values():
+            if order is not None:
+                self._check(order.end)
+
+    def see(self, stage: Stage, text: str | bytes) -> None:
+        """Check what a session has just written."""
+        if self._pushing:
+            return
+        self.frames += 1
+        order = self._orders.get(stage)
+
+        def check() -> None:
+            frame = check_text(str(text))
+            if order is not None:
+                order.see(frame)
+
+        if not self._check(check):
+            self._orders[stage] = None  # what follows would follow from it
+
+    def _check(self, check: Callable[[], None]) -> bool:
+        try:
+            check()
+        except Exception as error:  # noqa: BLE001 - told when the test is over
+            if len(self.errors) < _ERRORS_MAX:
+                self.errors.append(repr(error))
+            return False
+        return True
