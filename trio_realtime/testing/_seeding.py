@@ -20,6 +20,11 @@ _LETTERS: Final = string.digits + string.ascii_letters
 _source: random.Random = random.Random()  # noqa: S311 - ids are names, not secrets
 
 
+def new_seed() -> int:
+    """Draw a seed from the stream that `seeded` sets."""
+    return _source.getrandbits(32)
+
+
 def letters_from_seed(seed: int | None) -> Callable[[int], str]:
     """Make a source of random letters; None draws its seed from the stream that `seeded` sets."""
     chance = random.Random(_source.getrandbits(64) if seed is None else seed)  # noqa: S311
