@@ -58,7 +58,7 @@ def lint(session: nox.Session) -> None:
     session.run("flake8-async", "--enable=ASYNC", *map(str, ROOT.glob("trio_realtime/**/*.py")))
     session.run("lint-imports")
     session.run(
-        *("codespell", "trio_realtime", "tests", "examples", "benchmarks", "noxfile.py"),
+        *("codespell", "trio_realtime", "tests", "examples", "docs", "benchmarks", "noxfile.py"),
         *("README.md", "CHANGELOG.md", "CONTRIBUTING.md"),
     )
 
@@ -98,6 +98,13 @@ def demo(session: nox.Session) -> None:
     """Show a text turn, a spoken turn and a tool call. Pass options after `--`."""
     session.install("-e.[cli]")
     session.run("trio-realtime", "demo", *session.posargs)
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Write the tables in docs/ that come from the code."""
+    session.install("-e.")
+    session.run("python", "docs/write_tables.py", *session.posargs)
 
 
 @nox.session(default=False)

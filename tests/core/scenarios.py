@@ -1,0 +1,795 @@
+"""Every row of the evidence table, brought about: by its id, what the simulated server sends.
+
+Each scenario drives a session into the row's situation, checks what the row says beside its
+outcome, and returns what came out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeAlias
+
+import pytest
+import trio_websocket
+from pydantic import JsonValue
+
+from tests.core.simulated import Client, at, by_default
+from tests.testing.faithful import Frame, check_frame
+from tests.testing.raw import raw_client
+from trio_realtime import HandshakeRejectedError, open_realtime
+from trio_realtime._core.simulator import (
+    Action,
+    CallTool,
+    ClientHandshake,
+    Fail,
+    Manner,
+    Pace,
+    Question,
+    Refuse,
+    RefusedError,
+    Say,
+    Silence,
+    Simulation,
+)
+from trio_realtime._core.simulator._secrets import Secrets
+from trio_realtime.audio import silence, tone
+from trio_realtime.testing import SimulatedServer
+
+Outcome: TypeAlias = tuple[str, ...]
+Scenario: TypeAlias = Callable[[], "Outcome | Awaitable[Outcome]"]
+
+SCENARIOS: Final[dict[str, Scenario]] = {}
+"""By the id of the row, how it is brought about."""
+
+
+def proves(row_id: str) -> Callable[[Scenario], Scenario]:
+    def register(scenario: Scenario) -> Scenario:
+        assert row_id not in SCENARIOS, f"two scenarios for {row_id}"
+        SCENARIOS[row_id] = scenario
+        return scenario
+
+    return register
+
+
+def outcome_of(frames: Sequence[Frame], closing: tuple[int, str] | None = None) -> Outcome:
+    """Write what was sent as the table does."""
+    steps: list[str] = []
+    deltas = len(steps)  # where the run of deltas began
+    for frame in frames:
+        step = _step(frame)
+        if not step.endswith(".delta"):
+            if step not in steps[-1:]:
+                steps.append(step)
+            deltas = len(steps)
+        elif step not in steps[deltas:]:
+            steps.append(step)
+    if closing is not None:
+        steps.append(f"close({closing[0]})")
+    return tuple(steps) or ("nothing",)
+
+
+def _step(frame: Frame) -> str:
+    kind = str(frame["type"])
+    if kind in ("error", "conversation.item.input_audio_transcription.failed"):
+        return f"{kind}({at(frame, 'error', 'code')})"
+    if kind == "response.done":
+        status, details = at(frame, "response", "status"), at(frame, "response", "status_details")
+        if details is None:
+            return f"{kind}({status})"
+        why = at(details, "error", "code") if status == "failed" else at(details, "reason")
+        return f"{kind}({status}: {why})"
+    return kind
+
+
+def since(kind: str, client: Client) -> list[Frame]:
+    """What was sent from the first event of this type on."""
+    number = next(n for n, frame in enumerate(client.frames) if frame["type"] == kind)
+    return client.frames[number:]
+
+
+def texting(reply: Callable[[Question], Sequence[Action] | None] = by_default) -> Client:
+    client = Client(reply=reply)
+    client.update(output_modalities=["text"])
+    return client
+
+
+def slow(**options: float) -> Client:
+    """A client of a server that takes its time."""
+    return Client(reply=lambda _: [Say("one two three four")], manner=Manner(pace=Pace(**options)))
+
+
+def hello(client: Client, **fields: JsonValue) -> list[Frame]:
+    return client.say("Hello", **fields)
+
+
+def spoken_item(client: Client) -> str:
+    """Let the model speak; returns the id of what it said."""
+    hello(client)
+    return str(at(client.respond()[-1], "response", "output", 0, "id"))
+
+
+# --- connecting
+
+
+@proves("connect")
+def _() -> Outcome:
+    return outcome_of(Client().opening)
+
+
+@proves("connect-transcription")
+def _() -> Outcome:
+    (created,) = opening = Client(query="intent=transcription").opening
+    assert at(created, "session", "type") == "transcription"
+    assert at(created, "session", "audio", "input", "turn_detection", "type") == "server_vad"
+    return outcome_of(opening)
+
+
+@proves("connect-sideband")
+def _() -> Outcome:
+    client = Client(query="call_id=rtc_1")
+    assert outcome_of(client.update()) == ("session.updated",)
+    return outcome_of(client.opening)
+
+
+@proves("connect-bad-key")
+def _() -> Outcome:
+    outcomes: set[Outcome] = set()
+    for headers in ((), (("Authorization", "Bearer sk-proj-another-key-1234"),)):
+        client = Client(manner=Manner(api_key="sk-right"), headers=headers)
+        outcomes.add(outcome_of(client.opening, client.simulation.closing))
+    (outcome,) = outcomes
+    return outcome
+
+
+@proves("connect-beta")
+def _() -> Outcome:
+    client = Client(headers=(("OpenAI-Beta", "realtime=v1"),))
+    return outcome_of(client.opening, client.simulation.closing)
+
+
+@proves("connect-without-model")
+def _() -> Outcome:
+    client = Client(query="")
+    return outcome_of(client.opening, client.simulation.closing)
+
+
+def _status(error: trio_websocket.ConnectionRejected) -> bool:
+    return error.status_code == 404
+
+
+@proves("connect-elsewhere")
+async def _() -> Outcome:
+    async with SimulatedServer() as server:
+        rejected = pytest.RaisesExc(trio_websocket.ConnectionRejected, check=_status)
+        with pytest.RaisesGroup(rejected):
+            async with raw_client(server, "/v1/elsewhere"):
+                pass
+    return ("http(404)",)
+
+
+@proves("connect-refused")
+async def _() -> Outcome:
+    async with SimulatedServer() as server:
+        server.refuse_connection(429, retry_after=2)
+        with pytest.raises(HandshakeRejectedError) as caught:
+            async with open_realtime("gpt-realtime-2.1", endpoint=server.endpoint):
+                pass
+    return (f"http({caught.value.status_code})",)
+
+
+# --- ephemeral keys
+
+
+def secrets() -> Secrets:
+    return Secrets(lambda count: "x" * count)
+
+
+def asked(*bodies: JsonValue) -> Scenario:
+    """A scenario of requests for a key that are all answered alike."""
+
+    def scenario() -> Outcome:
+        outcomes: set[str] = set()
+        for body in bodies:
+            try:
+                made = secrets().create(body, now=0.0, unix_time=1_800_000_000.0)
+            except RefusedError as error:
+                outcomes.add(f"http(400: {error.code})")
+            else:
+                outcomes.add("http(200)")
+                assert str(made["value"]).startswith("ek_")
+                assert made["expires_at"] == 1_800_000_600
+                assert at(made, "session", "expires_at") == 0
+        return tuple(outcomes)
+
+    return scenario
+
+
+proves("secret")(asked({}, {"session": {"type": "transcription"}}))
+proves("secret-parameter-type")(
+    asked(
+        [],
+        {"session": 7},
+        {"session": {"type": "realtime", "model": 7}},
+        {"expires_after": 7},
+        {"expires_after": {"seconds": "long"}},
+    )
+)
+proves("secret-unknown-parameter")(asked({"colour": "red"}, {"expires_after": {"hours": 1}}))
+proves("secret-unknown-value")(
+    asked({"expires_after": {"anchor": "noon"}}, {"session": {"type": "poem"}})
+)
+proves("secret-without-type")(asked({"session": {}}))
+proves("secret-too-short")(asked({"expires_after": {"seconds": 9}}))
+proves("secret-too-long")(asked({"expires_after": {"seconds": 7201}}))
+
+
+def opened_with_secret(*, seconds_later: float) -> tuple[list[Frame], tuple[int, str] | None]:
+    given = secrets()
+    session: JsonValue = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Sing."}
+    key = str(given.create({"session": session}, now=0.0, unix_time=0.0)["value"])
+    simulation = Simulation(
+        ClientHandshake("/v1/realtime", "", (("Authorization", f"Bearer {key}"),)),
+        Manner(api_key="sk-another"),
+        lambda count: "x" * count,
+        now=seconds_later,
+        unix_time=seconds_later,
+        secret=given.find(key),
+    )
+    simulation.open()
+    return [check_frame(message) for message in simulation.outbox], simulation.closing
+
+
+@proves("connect-with-secret")
+def _() -> Outcome:
+    frames, closing = opened_with_secret(seconds_later=599.0)
+    assert at(frames[0], "session", "instructions") == "Sing."
+    assert at(frames[0], "session", "model") == "gpt-realtime-2.1"
+    return outcome_of(frames, closing)
+
+
+@proves("connect-with-expired-secret")
+def _() -> Outcome:
+    return outcome_of(*opened_with_secret(seconds_later=601.0))
+
+
+# --- any message
+
+
+def request(kind: str, client: Client | None = None, **fields: JsonValue) -> Scenario:
+    """A scenario of one event; an error names its `event_id`."""
+
+    def scenario() -> Outcome:
+        frames = (client or Client()).send(kind, event_id="event_of_mine", **fields)
+        for frame in frames:
+            if frame["type"] == "error":
+                assert at(frame, "error", "event_id") == "event_of_mine"
+        return outcome_of(frames)
+
+    return scenario
+
+
+proves("no-json")(lambda: outcome_of(Client().raw("[1]")))
+proves("no-type")(lambda: outcome_of(Client().raw('{"audio": ""}')))
+proves("unknown-type")(lambda: outcome_of(Client().send("scooby.dooby.doo")))
+proves("event-id-too-long")(
+    lambda: outcome_of(Client().send("response.cancel", event_id="x" * 513))
+)
+proves("unknown-parameter")(request("input_audio_buffer.clear", colour="red"))
+proves("missing-parameter")(request("conversation.item.delete"))
+proves("parameter-type")(request("conversation.item.delete", item_id=7))
+
+
+# --- the session
+
+
+def update(**session: JsonValue) -> Scenario:
+    return request("session.update", session={"type": "realtime", **session})
+
+
+@proves("update")
+def _() -> Outcome:
+    frames = Client().update(instructions="Be brief.")
+    assert at(frames[0], "session", "instructions") == "Be brief."
+    assert at(frames[0], "session", "audio", "output", "voice") == "alloy"
+    return outcome_of(frames)
+
+
+@proves("update-responding")
+def _() -> Outcome:
+    client = texting()
+    client.send("response.create")
+    frames = client.update(instructions="Be brief.")
+    assert client.run()[-1]["type"] == "response.done"
+    return outcome_of(frames)
+
+
+proves("update-without-type")(request("session.update", session={"instructions": "Be brief."}))
+proves("update-other-type")(request("session.update", session={"type": "transcription"}))
+proves("update-unknown-setting")(update(audio={"output": {"colour": "red"}}))
+proves("update-setting-type")(update(audio=7))
+proves("update-unknown-detection")(update(audio={"input": {"turn_detection": {"type": "ear"}}}))
+proves("update-modalities")(update(output_modalities=["text", "audio"]))
+proves("update-format")(update(audio={"input": {"format": {"type": "audio/mp3"}}}))
+proves("update-tool-without-name")(update(tools=[{"type": "function"}]))
+proves("update-tool-schema")(
+    update(tools=[{"type": "function", "name": "look_up", "parameters": {"type": "string"}}])
+)
+proves("update-model")(update(model="gpt-realtime"))
+proves("update-voice")(update(audio={"output": {"voice": "marin"}}))
+
+
+@proves("update-voice-locked")
+def _() -> Outcome:
+    client = Client()
+    spoken_item(client)
+    return outcome_of(client.update(audio={"output": {"voice": "marin"}}))
+
+
+# --- the input buffer
+
+
+proves("append")(lambda: outcome_of(Client().append(silence(5000))))
+proves("append-not-base64")(request("input_audio_buffer.append", audio="%%%"))
+
+
+def pushing_to_talk() -> Client:
+    client = Client()
+    client.listen_with(turn_detection=None)
+    return client
+
+
+@proves("commit")
+def _() -> Outcome:
+    client = pushing_to_talk()
+    outcomes: set[Outcome] = set()
+    for audio in (silence(100), tone(300, 1000)):
+        client.append(audio)
+        outcomes.add(outcome_of(client.send("input_audio_buffer.commit") + client.run()))
+    (outcome,) = outcomes
+    return outcome
+
+
+@proves("commit-while-speaking")
+def _() -> Outcome:
+    client = Client()
+    client.append(tone(300, 500))
+    return outcome_of(client.send("input_audio_buffer.commit") + client.append(silence(1000)))
+
+
+@proves("commit-too-short")
+def _() -> Outcome:
+    client = pushing_to_talk()
+    client.append(silence(99))
+    return request("input_audio_buffer.commit", client)()  # type: ignore[return-value]
+
+
+@proves("clear")
+def _() -> Outcome:
+    client = Client()
+    client.append(tone(300, 500))
+    return outcome_of(client.send("input_audio_buffer.clear") + client.append(silence(1000)))
+
+
+proves("clear-output")(request("output_audio_buffer.clear"))
+
+
+# --- the items
+
+
+def create(client: Client | None = None, **item: JsonValue) -> Scenario:
+    return request("conversation.item.create", client, item=item)
+
+
+@proves("create-item")
+def _() -> Outcome:
+    client = Client()
+    frames = hello(client)
+    output: JsonValue = {"type": "function_call_output", "call_id": "call_1", "output": "21"}
+    more = client.send("conversation.item.create", item=output)
+    assert outcome_of(more) == outcome_of(frames)
+    assert "status" not in str(more[0]["item"])
+    return outcome_of(frames)
+
+
+@proves("create-items-pipelined")
+def _() -> Outcome:
+    client = Client()
+    return outcome_of([frame for _ in range(3) for frame in hello(client)])
+
+
+@proves("create-item-responding")
+def _() -> Outcome:
+    client = texting()
+    client.send("response.create")
+    assert hello(client) == []
+    client.run()
+    return outcome_of(since("response.done", client))
+
+
+@proves("create-item-own-id")
+def _() -> Outcome:
+    frames = hello(Client(), id="item_of_mine")
+    assert [at(frame, "item", "id") for frame in frames] == ["item_of_mine", "item_of_mine"]
+    return outcome_of(frames)
+
+
+@proves("create-item-root")
+def _() -> Outcome:
+    client = Client()
+    hello(client)
+    frames = client.send(
+        "conversation.item.create",
+        previous_item_id="root",
+        item={"type": "function_call_output", "call_id": "call_1", "output": "21"},
+    )
+    assert [frame["previous_item_id"] for frame in frames] == [None, None]
+    assert client.simulation.conversation.items[0]["call_id"] == "call_1"
+    return outcome_of(frames)
+
+
+@proves("create-item-after")
+def _() -> Outcome:
+    client = Client()
+    hello(client, id="item_1")
+    hello(client, id="item_2")
+    frames = client.send(
+        "conversation.item.create",
+        previous_item_id="item_1",
+        item={"type": "function_call_output", "call_id": "call_1", "output": "21"},
+    )
+    assert [frame["previous_item_id"] for frame in frames] == ["item_1", "item_1"]
+    assert client.simulation.conversation.items[1]["call_id"] == "call_1"
+    return outcome_of(frames)
+
+
+OUTPUT: Final[JsonValue] = {"type": "function_call_output", "call_id": "call_1", "output": "21"}
+
+proves("create-item-after-unknown")(
+    request("conversation.item.create", previous_item_id="item_x", item=OUTPUT)
+)
+
+
+@proves("create-item-twice")
+def _() -> Outcome:
+    client = Client()
+    hello(client, id="item_1")
+    return outcome_of(hello(client, id="item_1"))
+
+
+@proves("create-item-long-id")
+def _() -> Outcome:
+    outcomes = {
+        outcome_of(Client().send("conversation.item.create", item={**item, name: "x" * 33}))
+        for name in ("id", "call_id")
+        for item in [dict[str, JsonValue](type="function_call_output", call_id="c", output="21")]
+    }
+    (outcome,) = outcomes
+    return outcome
+
+
+proves("create-item-without-type")(create(role="user"))
+proves("create-item-unknown-type")(create(type="poem"))
+proves("create-item-incomplete")(create(type="function_call_output", output="21"))
+proves("create-item-role")(create(type="message", role="poet", content=[]))
+proves("create-item-content-type")(create(type="message", role="user", content="Hello"))
+proves("create-item-part")(
+    create(type="message", role="user", content=[{"type": "output_text", "text": "Hello"}])
+)
+proves("create-item-audio-type")(
+    create(type="message", role="user", content=[{"type": "input_audio", "audio": 7}])
+)
+
+
+@proves("retrieve")
+def _() -> Outcome:
+    client = Client()
+    frames = client.send("conversation.item.retrieve", item_id=spoken_item(client))
+    assert at(frames[0], "item", "content", 0, "audio")
+    return outcome_of(frames)
+
+
+@proves("delete")
+def _() -> Outcome:
+    client = Client()
+    frames = client.send("conversation.item.delete", item_id=spoken_item(client))
+    assert len(client.simulation.conversation) == 1
+    return outcome_of(frames)
+
+
+def truncation(client: Client, item_id: str, audio_end_ms: int) -> Outcome:
+    where: dict[str, JsonValue] = {"item_id": item_id, "content_index": 0}
+    return outcome_of(client.send("conversation.item.truncate", **where, audio_end_ms=audio_end_ms))
+
+
+@proves("truncate")
+def _() -> Outcome:
+    client = Client()
+    item_id = spoken_item(client)
+    outcome = truncation(client, item_id, 300)
+    (retrieved,) = client.send("conversation.item.retrieve", item_id=item_id)
+    assert at(retrieved, "item", "content", 0, "transcript") is None
+    assert len(str(at(retrieved, "item", "content", 0, "audio"))) == 300 * 48 * 4 // 3
+    return outcome
+
+
+@proves("truncate-beyond-end")
+def _() -> Outcome:
+    client = Client()
+    return truncation(client, spoken_item(client), 3_600_000)
+
+
+@proves("truncate-not-spoken")
+def _() -> Outcome:
+    client = Client()
+    hello(client, id="item_1")
+    return truncation(client, "item_1", 0)
+
+
+proves("retrieve-unknown")(request("conversation.item.retrieve", item_id="item_x"))
+proves("delete-unknown")(request("conversation.item.delete", item_id="item_x"))
+proves("truncate-unknown")(lambda: truncation(Client(), "item_x", 0))
+
+
+# --- responses
+
+
+def answered_with(*plan: Action) -> Client:
+    return texting(lambda _: plan)
+
+
+@proves("respond-text")
+def _() -> Outcome:
+    client = texting()
+    hello(client)
+    return outcome_of(client.respond())
+
+
+@proves("respond-speech")
+def _() -> Outcome:
+    client = Client()
+    hello(client)
+    return outcome_of(client.respond())
+
+
+proves("respond-call")(lambda: outcome_of(answered_with(CallTool("look_up", {"n": 1})).respond()))
+proves("respond-calls")(
+    lambda: outcome_of(answered_with(CallTool("one"), CallTool("two")).respond())
+)
+proves("respond-silence")(lambda: outcome_of(answered_with(Silence()).respond()))
+
+
+@proves("respond-overridden")
+def _() -> Outcome:
+    client = Client()
+    frames = client.respond(output_modalities=["text"], metadata={"mine": "1"})
+    assert at(frames[0], "response", "metadata") == {"mine": "1"}
+    assert at(frames[-1], "response", "metadata") == {"mine": "1"}
+    assert client.simulation.session["output_modalities"] == ["audio"]
+    return outcome_of(frames)
+
+
+@proves("respond-failed")
+def _() -> Outcome:
+    client = answered_with(Fail("inference_rate_limit_exceeded"))
+    frames = client.respond()
+    assert outcome_of(hello(client))[0] == "conversation.item.added"
+    return outcome_of(frames)
+
+
+proves("respond-refused")(lambda: outcome_of(answered_with(Refuse("server_error")).respond()))
+
+
+@proves("respond-again")
+def _() -> Outcome:
+    client = texting()
+    client.send("response.create")
+    frames = client.send("response.create", event_id="event_2")
+    assert at(frames[0], "error", "event_id") == "event_2"
+    assert client.run()[-1]["type"] == "response.done"
+    return outcome_of(frames)
+
+
+@proves("respond-out-of-band")
+def _() -> Outcome:
+    client = texting()
+    frames = client.respond(conversation="none", metadata={"mine": "1"})
+    assert len(client.simulation.conversation) == 0
+    return outcome_of(frames)
+
+
+@proves("respond-out-of-band-beside")
+def _() -> Outcome:
+    client = texting()
+    client.send("response.create")
+    frames = client.send("response.create", response={"conversation": "none"})
+    assert [frame["type"] for frame in client.run()].count("response.done") == 2
+    return outcome_of(frames)
+
+
+@proves("respond-input")
+def _() -> Outcome:
+    client = texting()
+    hello(client, id="item_1")
+    reference: JsonValue = {"type": "item_reference", "id": "item_1"}
+    frames = client.respond(conversation="none", input=[reference])
+    assert at(frames[-1], "response", "output", 0, "content", 0, "text") == "You said: Hello"
+    return outcome_of(frames)
+
+
+def respond(client: Client | None = None, **response: JsonValue) -> Scenario:
+    return request("response.create", client, response=response)
+
+
+proves("respond-input-unknown")(respond(input=[{"type": "item_reference", "id": "item_x"}]))
+proves("respond-unknown-setting")(respond(modalities=["text"]))
+proves("respond-format")(respond(audio={"output": {"format": {"type": "audio/mp3"}}}))
+proves("respond-tool-without-name")(respond(tools=[{"type": "function"}]))
+proves("respond-transcribing")(
+    lambda: outcome_of(Client(query="intent=transcription").send("response.create"))
+)
+
+
+# --- cancelling
+
+
+def cancelled_after(client: Client, kind: str) -> Outcome:
+    client.send("response.create")
+    client.run_until(kind)
+    frames = client.send("response.cancel")
+    assert client.run() == []
+    return outcome_of(frames)
+
+
+proves("cancel-speech")(
+    lambda: cancelled_after(
+        Client(reply=lambda _: [Say("one two three four")]), "response.output_audio.delta"
+    )
+)
+proves("cancel-text")(
+    lambda: cancelled_after(answered_with(Say("one two three")), "response.output_text.delta")
+)
+
+
+@proves("cancel-call")
+def _() -> Outcome:
+    client = answered_with(CallTool("look_up", {"what": "a long argument"}))
+    outcome = cancelled_after(client, "response.function_call_arguments.delta")
+    (done,) = (frame for frame in client.frames if str(frame["type"]).endswith("arguments.done"))
+    assert done["arguments"] == '{"what'
+    return outcome
+
+
+@proves("cancel-before-output")
+def _() -> Outcome:
+    client = slow(latency=1.0)
+    client.send("response.create")
+    return outcome_of(client.send("response.cancel"))
+
+
+@proves("cancel-by-id")
+def _() -> Outcome:
+    client = slow(latency=1.0)
+    client.send("response.create")
+    (created,) = client.send("response.create", response={"conversation": "none"})
+    response_id = at(created, "response", "id")
+    frames = client.send("response.cancel", response_id=response_id)
+    assert at(frames[-1], "response", "id") == response_id
+    assert at(client.run()[-1], "response", "status") == "completed"
+    return outcome_of(frames)
+
+
+proves("cancel-nothing")(request("response.cancel"))
+proves("cancel-unknown")(request("response.cancel", response_id="resp_x"))
+
+
+# --- speech
+
+
+proves("speech")(lambda: heard(Client()))
+
+
+def heard(client: Client) -> Outcome:
+    return outcome_of(client.speak(pause_ms=1500) + client.run())
+
+
+def hearing_with(**settings: JsonValue) -> Client:
+    client = Client()
+    client.listen_with(turn_detection={"type": "server_vad", **settings})
+    return client
+
+
+proves("speech-semantic")(lambda: heard(hearing_with(type="semantic_vad")))
+proves("speech-without-response")(lambda: heard(hearing_with(create_response=False)))
+
+
+@proves("speech-transcribing")
+def _() -> Outcome:
+    client = Client(query="intent=transcription")
+    asked: JsonValue = {"input": {"transcription": {"model": "gpt-realtime-whisper"}}}
+    client.send("session.update", session={"type": "transcription", "audio": asked})
+    return heard(client)
+
+
+@proves("speech-interrupts")
+def _() -> Outcome:
+    client = Client(reply=lambda _: [Say("one two three four five six")])
+    client.send("response.create")
+    client.run_until("response.output_audio.delta")
+    return outcome_of(client.append(tone(300, 200)))
+
+
+@proves("speech-interrupts-before-output")
+def _() -> Outcome:
+    client = slow(latency=1.0)
+    client.send("response.create")
+    return outcome_of(client.append(tone(300, 200)))
+
+
+@proves("speech-not-interrupting")
+def _() -> Outcome:
+    client = hearing_with(interrupt_response=False)
+    client.send("response.create")
+    client.run_until("response.output_audio.delta")
+    turn = client.speak()
+    client.run()
+    return outcome_of([*turn, *since("response.done", client)])
+
+
+# --- transcription
+
+
+def transcribing() -> Client:
+    client = pushing_to_talk()
+    client.listen_with(transcription={"model": "gpt-realtime-whisper"})
+    return client
+
+
+@proves("transcription")
+def _() -> Outcome:
+    client = transcribing()
+    client.append(tone(300, 1000))
+    client.send("input_audio_buffer.commit")
+    return outcome_of(client.run())
+
+
+@proves("transcription-of-nothing")
+def _() -> Outcome:
+    client = Client()
+    client.listen_with(
+        transcription={"model": "whisper-1"},
+        turn_detection={"type": "server_vad", "create_response": False},
+    )
+    client.simulation.speech_started()
+    client.simulation.speech_stopped()
+    client.collect()
+    return outcome_of(client.run())
+
+
+# --- what comes by itself
+
+
+@proves("expiry")
+def _() -> Outcome:
+    client = Client()
+    assert client.run(3599.0) == []
+    return outcome_of(client.run(2.0), client.simulation.closing)
+
+
+@proves("rate-limits")
+def _() -> Outcome:
+    return outcome_of(Client(manner=Manner(rate_limits=True)).respond()[-2:])
+
+
+# --- variants
+
+
+@proves("variant-no-greeting")
+def _() -> Outcome:
+    return outcome_of(Client(manner=Manner(omit_session_created=True)).opening)
+
+
+@proves("variant-own-ids")
+def _() -> Outcome:
+    frames = hello(Client(manner=Manner(rewrite_item_ids=True)), id="item_of_mine")
+    assert at(frames[0], "item", "id") != "item_of_mine"
+    return outcome_of(frames)

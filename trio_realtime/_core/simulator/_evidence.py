@@ -1,0 +1,76 @@
+"""The evidence table: every event in every situation that the simulated server knows, as data.
+
+`docs/simulated_server.md` is written from it. The tests bring each row about, and refuse an event,
+a refusal or a variant that no row tells of. This module does not know how any of it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from trio_realtime._core.simulator._evidence_items import ITEM_ROWS
+from trio_realtime._core.simulator._evidence_responses import CANCEL_ROWS, RESPONSE_ROWS
+from trio_realtime._core.simulator._evidence_rest import SECRET_ROWS
+from trio_realtime._core.simulator._evidence_row import Row
+from trio_realtime._core.simulator._evidence_server import (
+    CONNECTION_ROWS,
+    SPEECH_ROWS,
+    TIME_ROWS,
+    TRANSCRIPTION_ROWS,
+    VARIANT_ROWS,
+)
+from trio_realtime._core.simulator._evidence_session import (
+    BUFFER_ROWS,
+    ENVELOPE_ROWS,
+    SESSION_ROWS,
+)
+
+SECTIONS: Final[Mapping[str, tuple[Row, ...]]] = {
+    "Connecting": CONNECTION_ROWS,
+    "Ephemeral keys": SECRET_ROWS,
+    "Any message": ENVELOPE_ROWS,
+    "The session": SESSION_ROWS,
+    "The input buffer": BUFFER_ROWS,
+    "The items of the conversation": ITEM_ROWS,
+    "Responses": RESPONSE_ROWS,
+    "Cancelling": CANCEL_ROWS,
+    "Speech": SPEECH_ROWS,
+    "Transcription": TRANSCRIPTION_ROWS,
+    "What comes by itself": TIME_ROWS,
+    "Variants": VARIANT_ROWS,
+}
+"""All rows, under the headings of the page."""
+
+TABLE: Final = tuple(row for rows in SECTIONS.values() for row in rows)
+"""All rows."""
+
+NEVER_SENT: Final[Mapping[str, str]] = {
+    "conversation.created": "no recorded GA session has it",
+    "conversation.item.created": "GA sends `conversation.item.added` and `.done` in its place",
+    "conversation.item.input_audio_transcription.segment": (
+        "only for models that tell speakers apart; no recorded session has it"
+    ),
+    "output_audio_buffer.started": "WebRTC and SIP only: over a WebSocket the client plays",
+    "output_audio_buffer.stopped": "WebRTC and SIP only: over a WebSocket the client plays",
+    **dict.fromkeys(
+        (
+            "conversation.item.input_audio_transcription.failed",
+            "input_audio_buffer.dtmf_event_received",
+            "input_audio_buffer.timeout_triggered",
+            "mcp_list_tools.in_progress",
+            "mcp_list_tools.completed",
+            "mcp_list_tools.failed",
+            "response.mcp_call_arguments.delta",
+            "response.mcp_call_arguments.done",
+            "response.mcp_call.in_progress",
+            "response.mcp_call.completed",
+            "response.mcp_call.failed",
+        ),
+        "not yet",
+    ),
+}
+"""The server events of the GA dialect that the simulated server does not send, and why.
+
+`SimulatedSession.push` sends them, as it sends anything.
+"""
