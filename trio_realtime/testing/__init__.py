@@ -14,6 +14,7 @@ from trio_realtime._core.simulator import (
     Say,
     Silence,
 )
+from trio_realtime.testing._faults import FaultPlan, Faults, InjectedFault, StreamFaults
 from trio_realtime.testing._host import Host, ServerSocket, SimulatedEndpoint
 from trio_realtime.testing._pipes import PipeStream, pipe_pair
 from trio_realtime.testing._responders import Answer, ReplyFunction, Responder
@@ -24,6 +25,7 @@ from trio_realtime.testing._server import (
     serve_simulated,
 )
 from trio_realtime.testing._session import SimulatedSession
+from trio_realtime.testing._watching import Sighting, Watcher
 
 __all__ = [
     "Action",
@@ -33,18 +35,24 @@ __all__ = [
     "ClientHandshake",
     "Conversation",
     "Fail",
+    "FaultPlan",
+    "Faults",
     "Host",
+    "InjectedFault",
     "PipeStream",
     "Refuse",
     "ReplyFunction",
     "Responder",
     "Say",
     "ServerSocket",
+    "Sighting",
     "Silence",
     "SimulatedEndpoint",
     "SimulatedServer",
     "SimulatedServerOptions",
     "SimulatedSession",
+    "StreamFaults",
+    "Watcher",
     "pipe_pair",
     "seeded",
     "serve_simulated",

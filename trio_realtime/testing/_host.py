@@ -6,7 +6,6 @@ that says how it talks to one client.
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -21,26 +20,35 @@ import trio
 from trio_realtime._core.simulator import ClientHandshake
 from trio_realtime._endpoint import Handshake, OpenAIEndpoint, StreamFactory, Target
 from trio_realtime._transport import TransportClosed
-from trio_realtime._transport._server import accept_websocket
+from trio_realtime._transport._http import HttpExchange
+from trio_realtime._transport._server import accept_request
 from trio_realtime.testing._pipes import pipe_pair
+from trio_realtime.testing._rest import JSON_TYPE, no_such_url, not_found
+from trio_realtime.testing._watching import Sighting, WatchedSocket, Watcher
 
 if TYPE_CHECKING:
     import ssl
 
+    from trio_realtime._transport._http import HttpRequest, HttpResponse
     from trio_realtime._transport._server import ServerRequest
+    from trio_realtime.testing._faults import FaultPlan
+    from trio_realtime.testing._faulty import FaultyLink
 
 _MESSAGE_MAX: Final = 64 * 2**20
 
 _DISCARD_BYTES: Final = 65536
 
-_JSON: Final[tuple[str, str]] = ("Content-Type", "application/json")
-
 
 class ServerSocket(Protocol):
     """The server's end of one WebSocket. Several tasks may send; one may receive."""
 
-    answer_close: bool
-    """Whether a CLOSE of the client's is answered, as it should be."""
+    @property
+    def answer_close(self) -> bool:
+        """Whether a CLOSE of the client's is answered, as it should be."""
+        ...
+
+    @answer_close.setter
+    def answer_close(self, answer: bool) -> None: ...
 
     async def receive(self) -> str | bytes:
         """Receive a message; raises `TransportClosed` once the client is gone."""
@@ -109,11 +117,21 @@ class Host(ABC):
     port: int
     """The port it listens at; 0 in memory."""
 
-    def __init__(self, *, api_key: str | None = None, answer_close: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        api_key: str | None = None,
+        answer_close: bool = True,
+        watch: Watcher | None = None,
+        faults: FaultPlan | None = None,
+    ) -> None:
         self.base_url = "http://localhost/v1"
         self.port = 0
         self._api_key = api_key
         self._answer_close = answer_close
+        self._watch = watch
+        self._faults = faults
+        self._connections = 0
         self._rejections: deque[_Rejection] = deque()
         self._stream_factory: StreamFactory | None = self.connect
         self._manager: AbstractAsyncContextManager[trio.Nursery, bool | None] | None = None
@@ -209,15 +227,21 @@ class Host(ABC):
 
     async def serve(self, stream: trio.abc.Stream) -> None:
         """Serve one client over a stream of any kind, until it is gone."""
+        link = None if self._faults is None else self._faults.link(stream)
+        if link is not None:
+            stream = link.stream
         try:
-            request = await accept_websocket(stream, max_message_bytes=_MESSAGE_MAX)
+            request = await accept_request(stream, max_message_bytes=_MESSAGE_MAX)
+            if isinstance(request, HttpExchange):
+                await self._respond(request)
+                return
             handshake = ClientHandshake(
                 path=request.path,
                 query_string=request.query,
                 headers=tuple(request.headers),
                 subprotocols=tuple(request.subprotocols),
             )
-            if await self.meet(request, handshake) and not self._answer_close:
+            if await self.meet(request, handshake, link) and not self._answer_close:
                 while await stream.receive_some(_DISCARD_BYTES):
                     pass
         except (TransportClosed, trio.BrokenResourceError, trio.ClosedResourceError):
@@ -225,25 +249,55 @@ class Host(ABC):
         finally:
             await trio.aclose_forcefully(stream)
 
-    async def meet(self, request: ServerRequest, handshake: ClientHandshake) -> bool:
+    async def meet(
+        self, request: ServerRequest, handshake: ClientHandshake, link: FaultyLink | None
+    ) -> bool:
         """Let a client in, and talk to it; or answer its upgrade with something else.
+
+        `link` is where faults get at the connection, if it is to have any.
 
         Returns whether it was the client who ended it.
         """
         if self._rejections:
             rejection = self._rejections.popleft()
-            headers = [_JSON]
+            headers = [JSON_TYPE]
             if rejection.retry_after is not None:
                 headers.append(("Retry-After", f"{rejection.retry_after:g}"))
+            self._see_answer("GET", handshake, rejection.status)
             await request.reject(rejection.status, headers, rejection.body)
             return False
         if not handshake.is_realtime:
-            body = {"error": {"type": "invalid_request_error", "message": "No such URL."}}
-            await request.reject(404, [_JSON], json.dumps(body).encode())
+            self._see_answer("GET", handshake, 404)
+            response = no_such_url("GET", handshake.path)
+            await request.reject(response.status, response.headers, response.body)
             return False
         ws = await request.accept(subprotocol=handshake.subprotocol)
         ws.answer_close = self._answer_close
-        return await self.talk(ws, handshake)
+        talk = self.talk if link is None else partial(link.talk, self.talk)
+        if self._watch is None:
+            return await talk(ws, handshake)
+        self._connections += 1
+        watched = WatchedSocket(ws, self._watch, self._connections, handshake)
+        try:
+            return await talk(watched, handshake)
+        finally:
+            watched.see_end()
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request that is no upgrade."""
+        return not_found(request)
+
+    async def _respond(self, exchange: HttpExchange) -> None:
+        request = exchange.request
+        response = self.answer(request)
+        handshake = ClientHandshake(request.path, request.query, request.headers)
+        self._see_answer(request.method, handshake, response.status)
+        await exchange.respond(response)
+
+    def _see_answer(self, method: str, handshake: ClientHandshake, status: int) -> None:
+        if self._watch is not None:
+            said = f"{method} {handshake.path} {status}"
+            self._watch(Sighting("answered", trio.current_time(), 0, handshake, said))
 
     def start(self, task: Callable[[], Awaitable[None]]) -> None:
         """Start a task whose failure ends the server's block; not once the block is left."""

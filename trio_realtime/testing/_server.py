@@ -16,12 +16,19 @@ import trio
 from trio_realtime._core.simulator import ClientHandshake, Manner, Pace, Simulation
 from trio_realtime.testing._host import Host
 from trio_realtime.testing._responders import Asked, Responder
+from trio_realtime.testing._rest import Rest
 from trio_realtime.testing._seeding import letters_from_seed
 from trio_realtime.testing._session import SimulatedSession
+from trio_realtime.testing._watching import Watcher
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Mapping
 
+    from pydantic import JsonValue
+
+    from trio_realtime._transport._http import HttpRequest, HttpResponse
+    from trio_realtime.testing._faults import FaultPlan
     from trio_realtime.testing._host import ServerSocket
 
 SESSIONS_MAX: Final = 10_000
@@ -62,6 +69,8 @@ class SimulatedServer(Host):
         rewrite_item_ids: bool = False,
         answer_close: bool = True,
         seed: int | None = None,
+        watch: Watcher | None = None,
+        faults: FaultPlan | None = None,
     ) -> None:
         """Prepare a server; entering the block starts it.
 
@@ -77,8 +86,10 @@ class SimulatedServer(Host):
             rewrite_item_ids: Variant: give items ids of the server's, whatever the client chose.
             answer_close: Variant, when False: never answer a client's CLOSE, nor hang up.
             seed: The seed of the ids the server chooses; by default another for each server.
+            watch: Told of every connection, message and HTTP request, as they pass on the wire.
+            faults: What goes wrong on the way, on purpose.
         """
-        super().__init__(api_key=api_key, answer_close=answer_close)
+        super().__init__(api_key=api_key, answer_close=answer_close, watch=watch, faults=faults)
         self.sessions = []
         self._asked = Asked(reply)
         self._manner = Manner(
@@ -90,6 +101,30 @@ class SimulatedServer(Host):
             rewrite_item_ids=rewrite_item_ids,
         )
         self._letters = letters_from_seed(seed)
+        self._rest = Rest(api_key, self._letters)
+
+    def create_client_secret(
+        self, session: Mapping[str, JsonValue] | None = None, *, seconds: int = 600
+    ) -> str:
+        """Make an ephemeral key, as `POST /v1/realtime/client_secrets` does, and return it.
+
+        ::
+
+            key = server.create_client_secret({"type": "realtime", "model": "gpt-realtime-2.1"})
+            endpoint = dataclasses.replace(server.endpoint, api_key=key)
+
+        Args:
+            session: What its sessions begin with: a model, instructions, tools and so on.
+            seconds: How long it is good for, by the Trio clock: from 10 to 7200.
+
+        Raises:
+            ValueError: if the real server would refuse this.
+        """
+        return self._rest.create(session, seconds, now=trio.current_time(), unix_time=time.time())
+
+    def answer(self, request: HttpRequest) -> HttpResponse:
+        """Answer a request that is no upgrade: for an ephemeral key, or for what is not here."""
+        return self._rest.answer(request, now=trio.current_time(), unix_time=time.time())
 
     async def talk(self, ws: ServerSocket, handshake: ClientHandshake) -> bool:
         """Hold a session with one client until it is gone."""
@@ -99,6 +134,7 @@ class SimulatedServer(Host):
             self._letters,
             now=trio.current_time(),
             unix_time=time.time(),
+            secret=self._rest.secrets.find(handshake.api_key),
         )
         session = SimulatedSession(simulation, handshake, self._asked, self.start)
         self.sessions.append(session)
@@ -120,6 +156,8 @@ class SimulatedServerOptions(TypedDict, total=False):
     rewrite_item_ids: bool
     answer_close: bool
     seed: int | None
+    watch: Watcher | None
+    faults: FaultPlan | None
 
 
 @asynccontextmanager

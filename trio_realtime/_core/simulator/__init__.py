@@ -4,18 +4,23 @@ Nothing here knows Trio, a clock, a socket or a random source: `trio_realtime.te
 """
 
 from trio_realtime._core.simulator._conversation import Conversation, Entry
-from trio_realtime._core.simulator._errors import RefusedError
+from trio_realtime._core.simulator._errors import RefusedError, bad_key
 from trio_realtime._core.simulator._frames import ClientFrame
 from trio_realtime._core.simulator._handshake import ClientHandshake
 from trio_realtime._core.simulator._json import Object
-from trio_realtime._core.simulator._manner import Manner, Pace
+from trio_realtime._core.simulator._manner import EventOrder, Manner, McpServer, Pace
 from trio_realtime._core.simulator._responder import (
+    ACTIONS,
     Action,
+    CallMcp,
     CallTool,
     Fail,
+    Incomplete,
+    Phase,
     Refuse,
     Say,
     Silence,
+    Together,
     default_reply,
 )
 from trio_realtime._core.simulator._responses import Question
@@ -24,17 +29,23 @@ from trio_realtime._core.simulator._simulation import Simulation
 from trio_realtime._core.simulator._stage import Letters
 
 __all__ = [
+    "ACTIONS",
     "Action",
+    "CallMcp",
     "CallTool",
     "ClientFrame",
     "ClientHandshake",
     "Conversation",
     "Entry",
+    "EventOrder",
     "Fail",
+    "Incomplete",
     "Letters",
     "Manner",
+    "McpServer",
     "Object",
     "Pace",
+    "Phase",
     "Question",
     "Refuse",
     "RefusedError",
@@ -42,5 +53,7 @@ __all__ = [
     "Secrets",
     "Silence",
     "Simulation",
+    "Together",
+    "bad_key",
     "default_reply",
 ]
