@@ -1,0 +1,240 @@
+"""What must not stand in a cassette, taken out of every message before it is written.
+
+* Keys and tokens: by value where they are known, and by their shape.
+* The fields that hold credentials, whatever is in them, and SDP.
+* In what the server says about failures also whatever `redact` takes, and the ids of organizations,
+  projects, users and requests.
+* By policy: audio, whose length is kept; what was said, of which the lengths of words are kept, so
+  that pieces still add up to the whole; the ids of sessions.
+
+This module does not know where a message goes, nor what it means.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterator
+from typing import Final, final
+
+from pydantic import JsonValue
+
+from trio_realtime._core.cassette._entry import CassetteSecretError, Header, Message, Side
+from trio_realtime._redaction import REDACTED, redact, redact_keys
+
+AUDIO: Final = "$audio"
+"""The key of the mark that stands where audio was cut."""
+
+_CREDENTIALS: Final = frozenset(
+    {
+        "authorization",
+        "headers",
+        "client_secret",
+        "api_key",
+        "api-key",
+        "access_token",
+        "refresh_token",
+        "password",
+        "sdp",
+    }
+)
+
+_WORDS: Final = frozenset({"text", "transcript", "refusal"})
+
+_WORD_DELTAS: Final = ("text.delta", "transcript.delta", "transcription.delta", "refusal.delta")
+
+_SDP: Final = re.compile(r"v=0\r?\n")
+
+_IDENTIFYING: Final = re.compile(r"(?<![A-Za-z0-9])(?:org|user|proj|req)[-_][A-Za-z0-9]{8,}")
+
+_SESSION_ID: Final = re.compile(r"sess_\w+")
+
+# Stricter than what is taken out of a text: no word that is said in pieces may look like it.
+_SPOKEN_KEY: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?:sk|ek)[-_][\w-]{16,}|eyJ[\w-]{8,}\.eyJ[\w-]+\."
+)
+
+_NOT_A_WORD: Final = 10
+"""What is shorter may be a word, such as `unused`, that people and models say to one another. Where
+a server speaks of failures it is taken out all the same."""
+
+_REMEMBERED: Final = 64
+"""How many streams of pieces are watched at a time; more than any server sends at once."""
+
+_TAIL: Final = 512
+"""How much of each is remembered; longer than any key."""
+
+
+@final
+class Scrubber:
+    """Takes out of messages what must not be kept. One for each recording."""
+
+    def __init__(self, header: Header, secrets: Collection[str] = ()) -> None:
+        self._header = header
+        self._secrets: tuple[str, ...] = ()
+        self._long: tuple[str, ...] = ()
+        self._tails: dict[tuple[str, ...], str] = {}
+        self.add_secrets(secrets)
+
+    def add_secrets(self, secrets: Collection[str]) -> None:
+        """Learn of values that are secret."""
+        self._secrets = tuple(dict.fromkeys((*self._secrets, *secrets)))
+        self._long = tuple(each for each in self._secrets if len(each) >= _NOT_A_WORD)
+
+    def message(self, side: Side, data: str | bytes) -> Message:
+        """Make of what passed what may be kept.
+
+        Raises:
+            CassetteSecretError: if it holds a key that cannot be taken out.
+        """
+        try:
+            value = _value_of(data)
+        except (ValueError, RecursionError):
+            return self._opaque(side, data)
+        kind = value.get("type") if isinstance(value, dict) else None
+        kind = kind if isinstance(kind, str) else ""
+        scrubbed = self._scrubbed(value, "", kind, failing=False)
+        for path in self._keys_in(scrubbed, ""):
+            raise CassetteSecretError(
+                f"a {kind or 'message'} of the {side}'s has a key as a name, at {path or 'its top'}"
+            )
+        self._listen(kind, scrubbed)
+        return Message(side, "frame" if isinstance(data, str) else "binary_frame", scrubbed)
+
+    def failure(self, text: str) -> str:
+        """Make of what a server says about a failure what may be kept."""
+        return _IDENTIFYING.sub(REDACTED, redact(text, self._secrets))
+
+    def _opaque(self, side: Side, data: str | bytes) -> Message:
+        if isinstance(data, str):
+            text = self.failure(data)
+            return Message(side, "text", masked(text) if self._header.text == "cut" else text)
+        if self._header.audio == "cut":
+            return Message(side, "binary", _mark(data))
+        shown = data.decode("latin-1")
+        if _SPOKEN_KEY.search(shown) or any(secret in shown for secret in self._long):
+            raise CassetteSecretError(f"a binary message of the {side}'s holds a key")
+        return Message(side, "binary", base64.b64encode(data).decode())
+
+    def _scrubbed(self, value: JsonValue, name: str, kind: str, *, failing: bool) -> JsonValue:
+        match value:
+            case dict():
+                return {
+                    key: _blank(each)
+                    if key.lower() in _CREDENTIALS
+                    else self._scrubbed(each, key, kind, failing=failing or key == "error")
+                    for key, each in value.items()
+                }
+            case list():
+                if name == "logprobs" and self._header.text == "cut":
+                    return []
+                return [self._scrubbed(each, name, kind, failing=failing) for each in value]
+            case str():
+                return self._leaf(value, name, kind, failing)
+            case _:
+                return value
+
+    def _leaf(self, text: str, name: str, kind: str, failing: bool) -> JsonValue:
+        if is_audio(name, kind):
+            return _mark_of_base64(text) if self._header.audio == "cut" else text
+        if _SDP.match(text):
+            return REDACTED
+        if self._header.session_ids == "cut" and _SESSION_ID.fullmatch(text):
+            return "sess_" + REDACTED
+        if failing and name != "event_id":
+            return self.failure(text)
+        text = redact_keys(text, self._long)
+        words = name in _WORDS or (name == "delta" and kind.endswith(_WORD_DELTAS))
+        return masked(text) if words and self._header.text == "cut" else text
+
+    def _keys_in(self, value: JsonValue, path: str) -> Iterator[str]:
+        """Where a property has a key as its name. Values hold none any more."""
+        match value:
+            case dict():
+                for name, each in value.items():
+                    if redact_keys(name, self._long) != name:
+                        yield path
+                    yield from self._keys_in(each, f"{path}.{name}" if path else name)
+            case list():
+                for number, each in enumerate(value):
+                    yield from self._keys_in(each, f"{path}[{number}]")
+            case _:
+                return
+
+    def _listen(self, kind: str, frame: JsonValue) -> None:
+        """Notice a key that is said in pieces: each of them alone looks harmless."""
+        if not isinstance(frame, dict) or not kind.endswith(".delta"):
+            return
+        piece = frame.get("delta")
+        if not isinstance(piece, str) or is_audio("delta", kind):
+            return
+        parts = ("item_id", "content_index", "response_id")
+        stream = (kind, *(str(frame.get(part)) for part in parts))
+        said = self._tails.pop(stream, "") + piece
+        if _SPOKEN_KEY.search(said) or any(secret in said for secret in self._long):
+            raise CassetteSecretError(f"the server's {kind} frames spell a key between them")
+        self._tails[stream] = said[-_TAIL:]
+        if len(self._tails) > _REMEMBERED:
+            del self._tails[next(iter(self._tails))]
+
+
+def _value_of(data: str | bytes) -> JsonValue:
+    def refuse(constant: str) -> float:
+        raise ValueError(f"{constant} is not JSON")
+
+    value: JsonValue = json.loads(data, parse_constant=refuse)
+    return value
+
+
+def is_audio(name: str, kind: str) -> bool:
+    """Whether a string of this name, in a frame of this type, is audio."""
+    return name == "audio" or (name == "delta" and kind.endswith("audio.delta"))
+
+
+def masked(text: str) -> str:
+    """Take the sense out of a text: letters and digits become `x`, what is between them stays."""
+    return "".join(
+        _LETTER if not (each.isspace() or each in _PUNCTUATION) else each for each in text
+    )
+
+
+_LETTER: Final = "x"
+_PUNCTUATION: Final = frozenset("!\"'(),-.:;?[]{}…")
+
+
+def _blank(value: JsonValue) -> JsonValue:
+    """Leave only the shape of what holds credentials."""
+    match value:
+        case dict():
+            return {key: _blank(each) for key, each in value.items()}
+        case list():
+            return [_blank(each) for each in value]
+        case str():
+            return REDACTED
+        case _:
+            return value
+
+
+def _mark_of_base64(text: str) -> JsonValue:
+    try:
+        return _mark(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return {AUDIO: {"characters": len(text)}}
+
+
+def _mark(data: bytes) -> JsonValue:
+    # Of what was cut its length is kept, for the timeline, and enough to tell it from another.
+    return {AUDIO: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()[:16]}}
+
+
+def silence(mark: JsonValue, fill: int) -> bytes | None:
+    """Audio as long as what was cut; None where what was cut was none.
+
+    `fill` is the byte that silence is made of.
+    """
+    fields = mark.get(AUDIO) if isinstance(mark, dict) and len(mark) == 1 else None
+    length = fields.get("bytes") if isinstance(fields, dict) else None
+    return bytes([fill]) * length if isinstance(length, int) else None
