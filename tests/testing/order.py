@@ -116,7 +116,7 @@ class Order:
         item_id = item_id_of(frame)
         assert item_id in self._added, f"{item_id} was done before it was added, or twice"
         # Some genuine ones say null where there was one.
-        assert frame["previous_item_id"] in {None, self._added.pop(item_id)}, item_id
+        assert frame["previous_item_id"] in (None, self._added.pop(item_id)), item_id
 
     def _see_response(self, kind: str, frame: Frame) -> None:
         resource = frame.get("response")
