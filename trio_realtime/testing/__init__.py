@@ -16,8 +16,20 @@ from trio_realtime._core.simulator import (
 )
 from trio_realtime.testing._faults import FaultPlan, Faults, InjectedFault, StreamFaults
 from trio_realtime.testing._host import Host, ServerSocket, SimulatedEndpoint
+from trio_realtime.testing._matchers import (
+    ANY,
+    MISSING,
+    EventPattern,
+    Pattern,
+    absent,
+    any_order,
+    assert_events,
+    like,
+    many,
+    maybe,
+)
 from trio_realtime.testing._pipes import PipeStream, pipe_pair
-from trio_realtime.testing._responders import Answer, ReplyFunction, Responder
+from trio_realtime.testing._responders import Answer, Echo, ReplyFunction, Responder
 from trio_realtime.testing._seeding import seeded
 from trio_realtime.testing._server import (
     SimulatedServer,
@@ -28,17 +40,22 @@ from trio_realtime.testing._session import SimulatedSession
 from trio_realtime.testing._watching import Sighting, Watcher
 
 __all__ = [
+    "ANY",
+    "MISSING",
     "Action",
     "Answer",
     "CallTool",
     "ClientFrame",
     "ClientHandshake",
     "Conversation",
+    "Echo",
+    "EventPattern",
     "Fail",
     "FaultPlan",
     "Faults",
     "Host",
     "InjectedFault",
+    "Pattern",
     "PipeStream",
     "Refuse",
     "ReplyFunction",
@@ -53,6 +70,12 @@ __all__ = [
     "SimulatedSession",
     "StreamFaults",
     "Watcher",
+    "absent",
+    "any_order",
+    "assert_events",
+    "like",
+    "many",
+    "maybe",
     "pipe_pair",
     "seeded",
     "serve_simulated",
