@@ -31,6 +31,7 @@ from trio_realtime.testing import (
     Answer,
     CallTool,
     Conversation,
+    Echo,
     Fail,
     Refuse,
     ReplyFunction,
@@ -104,6 +105,22 @@ async def test_an_exception_of_a_responder_ends_the_block() -> None:
             async with raw_client(server) as client:
                 await client.send("response.create")
                 await client.to_the_end()
+
+
+@pytest.mark.parametrize("later", [False, True])
+async def test_a_responder_may_leave_an_answer_to_the_default(*, later: bool) -> None:
+    async def think(
+        session: SimulatedSession, conversation: Conversation, create: Create
+    ) -> Answer:
+        return ["Well.", Echo()]
+
+    async with SimulatedServer(think if later else [["Well.", Echo()]]) as server:
+        async with raw_client(server) as client:
+            await client.say("So?")
+            await client.send("response.create", response={"output_modalities": ["text"]})
+            output = at(await client.until("response.done"), "response", "output")
+    said = [at(output, number, "content", 0, "text") for number in (0, 1)]
+    assert said == ["Well.", "You said: So?"]
 
 
 async def test_an_answer_that_is_none_ends_the_block() -> None:

@@ -49,6 +49,7 @@ __all__ = [
     "ClientHandshake",
     "Conversation",
     "Echo",
+    "Echo",
     "EventPattern",
     "Fail",
     "FaultPlan",

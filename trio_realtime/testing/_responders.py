@@ -6,7 +6,8 @@ This module does not know when a response begins, nor how its answer is streamed
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast, final
 
 from trio_realtime._core.simulator import (
     Action,
@@ -24,7 +25,14 @@ from trio_realtime._core.simulator import (
 if TYPE_CHECKING:
     from trio_realtime.testing._session import SimulatedSession
 
-Answer: TypeAlias = Action | str | Sequence[Action | str]
+
+@final
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """The default: repeat what was said, call the tools it names, tell what functions returned."""
+
+
+Answer: TypeAlias = Action | Echo | str | Sequence[Action | Echo | str]
 """What a response says: one action, several, or a text to say."""
 
 ReplyFunction: TypeAlias = (
@@ -33,7 +41,9 @@ ReplyFunction: TypeAlias = (
 """Decides for each response. It is called with the session, its conversation and the parameters
 of the `response.create` (none for a response that voice detection began)."""
 
-Responder: TypeAlias = "Action | str | ReplyFunction | Sequence[Answer | ReplyFunction] | None"
+Responder: TypeAlias = (
+    "Action | Echo | str | ReplyFunction | Sequence[Answer | ReplyFunction] | None"
+)
 """Who decides what the model says; None for the default, which repeats what it is told.
 
 A sequence gives one answer per response, in order, over all sessions of the server; asked for
@@ -41,12 +51,14 @@ more, it fails the server's block.
 """
 
 
-def plan_from_answer(answer: object) -> tuple[Action, ...]:
+def plan_from_answer(answer: object, question: Question) -> tuple[Action, ...]:
     """Write an `Answer` as the actions it stands for.
 
     Raises:
         TypeError: if it is none.
     """
+    if isinstance(answer, Echo):
+        return default_reply(question.tools, question.tool_choice, question.context)
     if isinstance(answer, str):
         return (Say(answer),)
     if isinstance(answer, (Say, CallTool, Fail, Refuse, Silence)):
@@ -54,7 +66,7 @@ def plan_from_answer(answer: object) -> tuple[Action, ...]:
     if not isinstance(answer, Sequence):
         raise TypeError(f"a responder answers with an action or a text, not {answer!r}")
     several = cast("Sequence[object]", answer)
-    return tuple(action for each in several for action in plan_from_answer(each))
+    return tuple(action for each in several for action in plan_from_answer(each, question))
 
 
 class Asked:
@@ -75,7 +87,7 @@ class Asked:
         self._times += 1
         responder = self._responder
         if responder is None:
-            return default_reply(question.tools, question.tool_choice, question.context)
+            return plan_from_answer(Echo(), question)
         if _is_list(responder):
             if self._times > len(responder):
                 raise AssertionError(
@@ -85,8 +97,8 @@ class Asked:
             responder = responder[self._times - 1]
         if _is_function(responder):
             said = responder(session, session.conversation, question.reply.create)
-            return said if _is_awaitable(said) else plan_from_answer(said)
-        return plan_from_answer(responder)
+            return said if _is_awaitable(said) else plan_from_answer(said, question)
+        return plan_from_answer(responder, question)
 
 
 def _is_list(responder: Responder) -> TypeGuard[Sequence[Answer | ReplyFunction]]:

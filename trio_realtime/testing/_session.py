@@ -298,7 +298,7 @@ class SimulatedSession:
         with trio.CancelScope() as scope:
             self._thinking.append((question, scope))
             try:
-                plan = plan_from_answer(await answer)
+                plan = plan_from_answer(await answer, question)
             finally:
                 self._thinking.remove((question, scope))
             self._simulation.answer(question, plan, trio.current_time())
