@@ -144,7 +144,7 @@ async def open_realtime(
     if errors not in ("raise", "yield"):
         raise ValueError(f'errors must be "raise" or "yield", not {errors!r}')
     if endpoint is None:
-        endpoint = _endpoint_from_environment(os.environ)
+        endpoint = endpoint_from_environment(os.environ)
     target = target_from_arguments(endpoint, model=model, call_id=call_id, dialect=dialect)
     prepare(SessionCreated, SessionUpdated)
     await trio.lowlevel.checkpoint()
@@ -224,7 +224,8 @@ async def _ask(endpoint: Endpoint, target: Target) -> Handshake:
     return await endpoint.handshake(target)
 
 
-def _endpoint_from_environment(environ: Mapping[str, str]) -> OpenAIEndpoint:
+def endpoint_from_environment(environ: Mapping[str, str]) -> OpenAIEndpoint:
+    """Make the endpoint that is meant when none is given."""
     key = environ.get("OPENAI_API_KEY")
     if not key:
         raise ValueError(

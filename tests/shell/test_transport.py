@@ -74,6 +74,12 @@ async def test_binary_messages_are_received_as_bytes() -> None:
         assert await transport.receive() == b"\x00\xff"
 
 
+async def test_bytes_are_sent_as_binary_messages() -> None:
+    async with transport_to(upgraded(echo_until_closed)) as transport:
+        await transport.send(b"\x00\xff")
+        assert await transport.receive() == b"\x00\xff"
+
+
 async def test_fragments_are_joined_with_a_pong_between_them() -> None:
     data = frame(1, b"one ", fin=False) + frame(10, b"pong") + frame(0, b"two")
     async with transport_to(writes(data)) as transport:

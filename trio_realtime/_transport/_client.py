@@ -140,12 +140,12 @@ class WebSocketTransport:
         """Bytes sent on the stream."""
         return self._wire.bytes_out
 
-    async def send(self, text: str) -> None:
+    async def send(self, message: str | bytes) -> None:
         """Send a message; see `Transport`."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if not self._wire.may_send:
             raise self._closed(await self._wire.wait_ending())
-        self._wire.append(self._frames.text(text))
+        self._wire.append(self._frames.message(message))
         self.frames_out += 1
         if not await self._wire.flush():
             raise self._closed(await self._wire.wait_ending())

@@ -100,8 +100,8 @@ class Transport(Protocol):
         """How long the newest answered ping of ours took; None before the first answer."""
         ...
 
-    async def send(self, text: str) -> None:
-        """Send a message, and return when the stream has taken all of it.
+    async def send(self, message: str | bytes) -> None:
+        """Send a message, and return when the stream has taken all of it; bytes as a binary one.
 
         Cancelled, the message still goes out whole.
         """

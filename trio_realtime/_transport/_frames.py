@@ -11,7 +11,7 @@ import dataclasses
 from typing import Final, Literal, TypeAlias, final
 
 from wsproto.connection import Connection, ConnectionType
-from wsproto.events import CloseConnection, Ping, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 
 _NO_STATUS: Final = 1005
 """RFC 6455, 7.1.5: what a CLOSE frame without a code counts as."""
@@ -40,9 +40,10 @@ class FrameMaker:
     def __init__(self) -> None:
         self._proto = Connection(ConnectionType.CLIENT)
 
-    def text(self, text: str) -> bytes:
-        """Make the frame of a message."""
-        return self._proto.send(TextMessage(data=text))
+    def message(self, data: str | bytes) -> bytes:
+        """Make the frame of a message: of text, or of bytes."""
+        event = TextMessage(data=data) if isinstance(data, str) else BytesMessage(data=data)
+        return self._proto.send(event)
 
     def ping(self, payload: bytes) -> bytes:
         """Make a ping."""

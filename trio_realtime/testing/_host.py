@@ -142,6 +142,12 @@ class Host(ABC):
     async def talk(self, ws: ServerSocket, handshake: ClientHandshake) -> bool:
         """Serve one client until it is gone. Returns whether it was the client who ended it."""
 
+    async def admit(self, handshake: ClientHandshake) -> HttpResponse | None:
+        """Look at a client before it is let in: what it is answered instead, or None."""
+        del handshake
+        await trio.lowlevel.checkpoint()
+        return None
+
     @property
     def endpoint(self) -> SimulatedEndpoint:
         """Where to connect: `open_realtime(endpoint=server.endpoint)`."""
@@ -270,6 +276,11 @@ class Host(ABC):
             self._see_answer("GET", handshake, 404)
             response = no_such_url("GET", handshake.path)
             await request.reject(response.status, response.headers, response.body)
+            return False
+        refusal = await self.admit(handshake)
+        if refusal is not None:
+            self._see_answer("GET", handshake, refusal.status)
+            await request.reject(refusal.status, refusal.headers, refusal.body)
             return False
         ws = await request.accept(subprotocol=handshake.subprotocol)
         ws.answer_close = self._answer_close
