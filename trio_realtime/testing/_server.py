@@ -91,6 +91,7 @@ class SimulatedServer(Host):
         """
         super().__init__(api_key=api_key, answer_close=answer_close, watch=watch, faults=faults)
         self.sessions = []
+        self._arrived = trio.lowlevel.ParkingLot()
         self._asked = Asked(reply)
         self._manner = Manner(
             pace=Pace(tokens_per_second, audio_speed, latency),
@@ -126,6 +127,21 @@ class SimulatedServer(Host):
         """Answer a request that is no upgrade: for an ephemeral key, or for what is not here."""
         return self._rest.answer(request, now=trio.current_time(), unix_time=time.time())
 
+    async def wait_session(self, number: int = 0) -> SimulatedSession:
+        """Wait for a client to connect, and return `sessions[number]`: by default the first.
+
+        ::
+
+            nursery.start_soon(my_application, server.endpoint)
+            session = await server.wait_session()
+
+        If this is cancelled, nothing has changed.
+        """
+        await trio.lowlevel.checkpoint()
+        while len(self.sessions) <= number:
+            await self._arrived.park()
+        return self.sessions[number]
+
     async def talk(self, ws: ServerSocket, handshake: ClientHandshake) -> bool:
         """Hold a session with one client until it is gone."""
         simulation = Simulation(
@@ -140,6 +156,8 @@ class SimulatedServer(Host):
         self.sessions.append(session)
         if len(self.sessions) > SESSIONS_MAX:
             del self.sessions[0]
+        # Whoever waits finds it greeted: it gets that far before another task runs.
+        self._arrived.unpark_all()
         return await session.run(ws)
 
 
