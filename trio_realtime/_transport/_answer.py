@@ -129,19 +129,9 @@ def rejection_from_answer(
     values = {name.lower(): value for name, value in headers}
     code, message = _said(body)
     request_id = next((values[name] for name in _REQUEST_IDS if name in values), None)
-    if status in (401, 403):
-        text = message or "no reason given"
-        return AuthenticationError(
-            f"the server refused the key with HTTP {status}: {text.rstrip('.')}",
-            code=code,
-            status_code=status,
-            request_id=request_id,
-            url=url,
-            secrets=secrets,
-        )
     if 300 <= status < 400 and message is None:
         message = "it redirects elsewhere, which is never followed: it would be given your key"
-    return HandshakeRejectedError(
+    rejected = HandshakeRejectedError(
         status_code=status,
         headers=redact_headers(headers, secrets),
         body=body,
@@ -152,6 +142,20 @@ def rejection_from_answer(
         url=url,
         secrets=secrets,
     )
+    if status not in (401, 403):
+        return rejected
+    text = message or "no reason given"
+    refused = AuthenticationError(
+        f"the server refused the key with HTTP {status}: {text.rstrip('.')}",
+        code=code,
+        status_code=status,
+        request_id=request_id,
+        url=url,
+        secrets=secrets,
+    )
+    # Who wants to know has the whole answer.
+    refused.__cause__ = rejected
+    return refused
 
 
 def _said(body: str) -> tuple[str | None, str | None]:

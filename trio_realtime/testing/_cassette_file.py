@@ -1,0 +1,87 @@
+"""The file of a cassette: read whole, written line by line.
+
+What is recorded goes to `NAME.partial` beside it, for its owner's eyes alone, each line as it
+comes; the file gets its name when all is well, in one step. So a crash leaves a readable
+`.partial` and never half a cassette. This module does not know what a line says.
+
+It blocks while the disk does: for a test that is short, and a thread would let a mock clock run
+away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+from typing import BinaryIO, final
+
+from trio_realtime._core.cassette import Cassette, cassette_from_text
+
+
+def read_cassette(path: Path) -> Cassette:
+    """Read a cassette.
+
+    Raises:
+        FileNotFoundError: if there is none; it says how to record one.
+        CassetteError: if the file is none.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            errno.ENOENT,
+            "there is no such cassette. Record it: with record(path), with "
+            'use_cassette(path, "once"), or with pytest --realtime-record=once',
+            str(path),
+        ) from None
+    return cassette_from_text(text, str(path))
+
+
+@final
+class CassetteFile:
+    """A cassette while it is written. Nothing is on the disk before the first line."""
+
+    def __init__(self, path: Path, beginning: bytes) -> None:
+        self.path: Path = path
+        """Where it will be."""
+        self.partial: Path = path.with_name(path.name + ".partial")
+        """Where it is while it is written."""
+        self._beginning = beginning
+        self._file: BinaryIO | None = None
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether there is something on the disk."""
+        return self._file is not None
+
+    def write(self, line: str) -> None:
+        """Add a line. It is in the operating system's hands when this returns."""
+        if self._file is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                self.partial.unlink()
+            # A file of our own making: nobody else has it open, whatever was there before.
+            handle = os.open(self.partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self._file = os.fdopen(handle, "wb")
+            self._file.write(self._beginning)
+        self._file.write(line.encode() + b"\n")
+        self._file.flush()
+
+    def keep(self) -> None:
+        """All is well: give it its name."""
+        if self._file is not None:
+            self._file.close()
+            self.partial.replace(self.path)
+
+    def leave(self) -> None:
+        """Something went wrong: leave what there is where it is."""
+        if self._file is not None:
+            self._file.close()
+
+    def discard(self) -> None:
+        """It must not exist."""
+        if self._file is not None:
+            self._file.close()
+            self.partial.unlink()
+            self._file = None
