@@ -32,7 +32,7 @@ def test_an_update_changes_what_it_names_and_nothing_else() -> None:
     assert at(session, "instructions") == "Be brief."
     assert at(session, "audio", "output") == {
         "format": {"type": "audio/pcm", "rate": 24000},
-        "voice": "alloy",
+        "voice": "marin",
         "speed": 1.25,
     }
     for same in ("id", "tools", "expires_at", "object"):
@@ -45,7 +45,7 @@ def test_voice_detection_keeps_what_was_not_named_and_null_switches_it_off() -> 
     path = ("session", "audio", "input", "turn_detection")
     vad = at(client.listen_with(turn_detection={"type": "server_vad", "threshold": 0.9})[0], *path)
     assert at(vad, "threshold") == 0.9
-    assert at(vad, "silence_duration_ms") == 200
+    assert at(vad, "silence_duration_ms") == 500
     vad = at(client.listen_with(turn_detection={"silence_duration_ms": 700})[0], *path)
     assert (at(vad, "threshold"), at(vad, "silence_duration_ms")) == (0.9, 700)
     vad = at(

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from trio_realtime._core.simulator import Action, CallTool, Entry, Say, default_reply
 from trio_realtime._core.simulator._json import Object, at, kind_of, objects_of, text_of
-from trio_realtime._core.simulator._responder import sample_from_schema
+from trio_realtime._core.simulator._echo import sample_from_schema
 
 TOOLS: list[Object] = [
     {
@@ -145,7 +145,7 @@ def test_json_of_any_kind_can_be_read() -> None:
         "null": None,
         "a boolean": True,
         "an integer": 1,
-        "a decimal": 1.5,
+        "a decimal number": 1.5,
         "a string": "",
         "an array": [],
         "an object": {},

@@ -37,7 +37,7 @@ def test_a_key_is_answered_with_its_end_and_the_whole_session() -> None:
     assert at(answer, "session", "expires_at") == 0
     assert at(answer, "session", "model") == "m"
     assert at(answer, "session", "instructions") == "Hi"
-    assert at(answer, "session", "audio", "output", "voice") == "alloy"
+    assert at(answer, "session", "audio", "output", "voice") == "marin"
     assert "ek_" not in repr(secret)
 
 

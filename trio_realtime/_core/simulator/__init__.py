@@ -4,6 +4,7 @@ Nothing here knows Trio, a clock, a socket or a random source: `trio_realtime.te
 """
 
 from trio_realtime._core.simulator._conversation import Conversation, Entry
+from trio_realtime._core.simulator._echo import default_reply
 from trio_realtime._core.simulator._errors import RefusedError, bad_key
 from trio_realtime._core.simulator._frames import ClientFrame
 from trio_realtime._core.simulator._handshake import ClientHandshake
@@ -21,7 +22,6 @@ from trio_realtime._core.simulator._responder import (
     Say,
     Silence,
     Together,
-    default_reply,
 )
 from trio_realtime._core.simulator._responses import Question
 from trio_realtime._core.simulator._secrets import Secrets

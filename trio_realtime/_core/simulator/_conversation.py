@@ -35,6 +35,12 @@ class Entry:
     speech_ms: float | None = None
     """How long the user spoke in it, or None where nothing was spoken."""
 
+    input_ms: float = 0.0
+    """How long the user's audio is, also once it is forgotten."""
+
+    heard: str = ""
+    """What the user said in it, where a test told it; empty where only the sound is known."""
+
     words: int = 0
     """How many words the model has spoken in it: their audio is made again when asked for."""
 
@@ -43,6 +49,9 @@ class Entry:
 
     audio_ms: int | None = None
     """How much audio the model has generated for it, or None where it does not speak."""
+
+    was_cut: bool = False
+    """Whether its audio was truncated: its transcript is gone."""
 
     format: str = "audio/pcm"
     """The format of its audio."""
@@ -85,6 +94,7 @@ class Conversation:
         self._entries: list[Entry] = []
         self._by_id: dict[str, Entry] = {}
         self._audio_bytes = 0
+        self._has_spoken = False
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -108,7 +118,14 @@ class Conversation:
     @property
     def has_assistant_audio(self) -> bool:
         """Whether the model has spoken: its voice can no longer be changed."""
-        return any(entry.audio_ms for entry in self._entries)
+        return self._has_spoken or any(entry.audio_ms for entry in self._entries)
+
+    def has_call(self, call_id: str) -> bool:
+        """Whether a function call has this id."""
+        return any(
+            entry.type == "function_call" and entry.item.get("call_id") == call_id
+            for entry in reversed(self._entries)
+        )
 
     def add(self, entry: Entry, previous_item_id: str | None = None) -> str | None:
         """Put an item after another (None: at the end; `"root"`: at the beginning).
@@ -164,6 +181,15 @@ class Conversation:
         entry = self.find(item_id, "delete")
         self._drop(entry)
 
+    def cut(self, entry: Entry, milliseconds: int) -> None:
+        """Shorten what the model said in an item to what was heard of it."""
+        self._has_spoken = self._has_spoken or bool(entry.audio_ms)
+        entry.audio_ms = milliseconds
+        entry.was_cut = True
+        # What the user did not hear is not in the text either: the whole transcript goes.
+        for part in objects_of(entry.item.get("content")):
+            part["transcript"] = None
+
     def _place(self, item_id: str) -> int:
         # From the end: what is asked for is nearly always new.
         entries = self._entries
@@ -172,6 +198,7 @@ class Conversation:
     def _drop(self, entry: Entry) -> None:
         del self._entries[self._place(entry.id)]
         del self._by_id[entry.id]
+        self._has_spoken = self._has_spoken or bool(entry.audio_ms)
         self._audio_bytes -= len(entry.audio)
 
     def _forget(self) -> None:

@@ -33,12 +33,15 @@ class RefusedError(Exception):
         *,
         param: str | None = None,
         type: str = INVALID,  # noqa: A002 - the wire's name
+        names_event: bool = True,
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.param = param
         self.type = type
+        self.names_event = names_event
+        """Whether the `error` says which client event caused it; a few of the real ones do not."""
 
     def payload(self, event_id: JsonValue) -> Object:
         """The `error` member of the event, naming the client event that caused it."""
@@ -47,7 +50,7 @@ class RefusedError(Exception):
             "code": self.code,
             "message": self.message,
             "param": self.param,
-            "event_id": event_id,
+            "event_id": event_id if self.names_event else None,
         }
 
     @property
@@ -96,6 +99,24 @@ def string_too_long(param: str, length: int, limit: int) -> RefusedError:
     )
 
 
+def out_of_range(param: str, value: float, low: float, high: float | None) -> RefusedError:
+    """A number is below the least or above the greatest value that the server takes."""
+    kind = "integer" if isinstance(value, int) and isinstance(low, int) else "decimal"
+    if value < low:
+        return RefusedError(
+            f"{kind}_below_min_value",
+            f"Invalid '{param}': {kind} below minimum value. Expected a value >= {low}, "
+            f"but got {value} instead.",
+            param=param,
+        )
+    return RefusedError(
+        f"{kind}_above_max_value",
+        f"Invalid '{param}': {kind} above maximum value. Expected a value <= {high}, "
+        f"but got {value} instead.",
+        param=param,
+    )
+
+
 def no_such_item(verb: str, item_id: str) -> RefusedError:
     """An item to be deleted, retrieved or truncated is not in the conversation."""
     gerund = {"delete": "deleting", "retrieve": "retrieving", "truncate": "truncating"}[verb]
@@ -106,12 +127,29 @@ def no_such_item(verb: str, item_id: str) -> RefusedError:
     )
 
 
+def unknown_call(call_id: str) -> RefusedError:
+    """A function output answers no call of the conversation. It names no event, as reported."""
+    return RefusedError(
+        "invalid_tool_call_id",
+        f"Tool call ID '{call_id}' not found in conversation.",
+        names_event=False,
+    )
+
+
 def active_response(response_id: str) -> RefusedError:
     """The default conversation has a response in progress."""
     return RefusedError(
         "conversation_already_has_active_response",
         f"Conversation already has an active response in progress: {response_id}. "
         "Wait until the response is finished before creating a new one.",
+    )
+
+
+def too_many_waiting() -> RefusedError:
+    """More items wait for the end of a response than are kept. All of it is our choice."""
+    return RefusedError(
+        "too_many_items",
+        "Too many items wait for the active response to finish. Wait until it is done.",
     )
 
 
@@ -128,6 +166,16 @@ def commit_empty(milliseconds: float) -> RefusedError:
         "input_audio_buffer_commit_empty",
         "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, "
         f"but buffer only has {milliseconds:.2f}ms of audio.",
+    )
+
+
+def audio_too_long(length: int, limit: int) -> RefusedError:
+    """An append carries more audio than the server takes. The code and wording are our choice."""
+    return RefusedError(
+        "string_above_max_length",
+        f"Invalid 'audio': string too long. Expected at most {limit} bytes of audio, but got "
+        f"{length} bytes instead.",
+        param="audio",
     )
 
 
@@ -152,6 +200,37 @@ def session_expired(minutes: int) -> RefusedError:
     return RefusedError(
         "session_expired", f"Your session hit the maximum duration of {minutes} minutes."
     )
+
+
+def voice_locked() -> RefusedError:
+    """The model has spoken, and keeps its voice."""
+    return RefusedError(
+        "cannot_update_voice",
+        "Cannot update a conversation's voice if assistant audio is present.",
+    )
+
+
+def speed_locked() -> RefusedError:
+    """The speed is changed only between turns. The code and the wording are our choice."""
+    return RefusedError(
+        "cannot_update_speed",
+        "Cannot update the speed while a response is in progress.",
+        param="session.audio.output.speed",
+    )
+
+
+def tracing_locked() -> RefusedError:
+    """Tracing cannot be modified once it is enabled. The code and the wording are our choice."""
+    return RefusedError(
+        "cannot_update_tracing",
+        "Cannot update the tracing of a session once it is enabled.",
+        param="session.tracing",
+    )
+
+
+def bad_model(model: str) -> RefusedError:
+    """The model is none that holds realtime sessions."""
+    return RefusedError("invalid_model", f'Model "{model}" is not supported in realtime mode.')
 
 
 def bad_key(key: str | None) -> RefusedError:

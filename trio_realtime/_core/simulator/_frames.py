@@ -6,8 +6,9 @@ This module does not know what an event does, only whether it is well formed.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
-from typing import Final, final
+from typing import Final, NoReturn, final
 
 from pydantic import JsonValue
 
@@ -45,6 +46,9 @@ _PARAMETERS: Final[Mapping[str, Mapping[str, str]]] = {
     "output_audio_buffer.clear": {},
 }
 
+DEPTH_MAX: Final = 100
+"""How deeply an event may be nested; our choice. Tools' schemas are the deepest there are."""
+
 CLIENT_EVENTS: Final = tuple(_PARAMETERS)
 """The types of all client events."""
 
@@ -73,13 +77,57 @@ def frame_from_data(data: str | bytes) -> ClientFrame:
     Raises:
         RefusedError: if it is not a JSON object.
     """
+    text = ""
+    value: JsonValue = None
     try:
-        value: JsonValue = json.loads(data)
+        # Not by `json`, which takes bytes for UTF-16 and half characters for whole ones.
+        text = data if isinstance(data, str) else data.decode()
+        value = json.loads(text, parse_constant=_refused, parse_float=_finite)
     except (ValueError, RecursionError):
-        value = None
+        pass  # it is no JSON object
     if not isinstance(value, dict):
         raise RefusedError("invalid_event", "The event could not be read: it is no JSON object.")
+    if _depth(value) > DEPTH_MAX:
+        raise RefusedError("invalid_event", "The event could not be read: it is nested too deeply.")
+    if not _is_unicode(text, value):
+        raise RefusedError("invalid_event", "The event could not be read: it is no Unicode.")
     return ClientFrame(value)
+
+
+def _refused(constant: str) -> NoReturn:
+    # `NaN` and `Infinity` are Python's and no JSON: we could not send them back.
+    raise ValueError(constant)
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    return _refused(digits) if math.isinf(value) else value
+
+
+def _depth(value: JsonValue) -> int:
+    """How many objects and arrays are in each other."""
+    depth, level = 0, [value]
+    while level:
+        depth += 1
+        inner: list[JsonValue] = []
+        for each in level:
+            if isinstance(each, dict):
+                inner += [one for one in each.values() if isinstance(one, (dict, list))]
+            elif isinstance(each, list):
+                inner += [one for one in each if isinstance(one, (dict, list))]
+        level = inner
+    return depth
+
+
+def _is_unicode(text: str, value: JsonValue) -> bool:
+    """Whether there is no half of a surrogate pair: such text could not be sent back."""
+    try:
+        text.encode()
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def check_frame(frame: ClientFrame) -> None:

@@ -5,6 +5,7 @@ This module does not know how HTTP travels.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, final
 from urllib.parse import parse_qsl
@@ -12,6 +13,7 @@ from urllib.parse import parse_qsl
 from trio_realtime._core.simulator._errors import (
     RefusedError,
     bad_key,
+    bad_model,
     beta_switched_off,
     no_model,
 )
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from trio_realtime._core.simulator._secrets import Secret
 
 _KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."
+
+_BETA_SUBPROTOCOL: Final = "openai-beta.realtime-v1"
 
 CLOSE_AUTHENTICATION: Final = 3000
 CLOSE_BAD_REQUEST: Final = 4000
@@ -95,7 +99,12 @@ class ClientHandshake:
         return "realtime" if "realtime" in self.subprotocols else None
 
     def refusal(
-        self, api_key: str | None, secret: Secret | None = None, now: float = 0.0
+        self,
+        api_key: str | None,
+        secret: Secret | None = None,
+        now: float = 0.0,
+        *,
+        models: Collection[str] | None = None,
     ) -> tuple[RefusedError, int] | None:
         """Why the session is refused after the upgrade, and the close code; None if it is not.
 
@@ -103,13 +112,17 @@ class ClientHandshake:
             api_key: The key that is let in; None lets in any.
             secret: The ephemeral key that the client showed, if it is one of the server's.
             now: The time by which that may have expired.
+            models: The only models there are; None where any will do.
         """
         good = api_key in (None, self.api_key) if secret is None else now < secret.due
         if not good:
             return bad_key(self.api_key), CLOSE_AUTHENTICATION
-        if self.header("openai-beta") == "realtime=v1":
+        if self.header("openai-beta") == "realtime=v1" or _BETA_SUBPROTOCOL in self.subprotocols:
             return beta_switched_off(), CLOSE_BAD_REQUEST
         known = self.model or self.is_sideband or secret is not None
         if self.kind == "realtime" and not known:
             return no_model(), CLOSE_BAD_REQUEST
+        if models is not None and self.model and self.model not in models:
+            # Recorded on another API behind the same gateway; the close code is our choice.
+            return bad_model(self.model), CLOSE_BAD_REQUEST
         return None

@@ -8,10 +8,15 @@ from __future__ import annotations
 from typing import final
 
 from trio_realtime._core.simulator._conversation import Entry
-from trio_realtime._core.simulator._errors import not_truncatable, truncated_beyond_end
+from trio_realtime._core.simulator._errors import (
+    not_truncatable,
+    out_of_range,
+    truncated_beyond_end,
+    unknown_call,
+)
 from trio_realtime._core.simulator._frames import ClientFrame
 from trio_realtime._core.simulator._items import entry_from_item, item_with_audio
-from trio_realtime._core.simulator._json import Object, at, object_of, objects_of, text_of
+from trio_realtime._core.simulator._json import Object, at, object_of, text_of
 from trio_realtime._core.simulator._stage import Stage
 
 
@@ -25,6 +30,9 @@ class History:
     def create(self, frame: ClientFrame) -> None:
         """Answer `conversation.item.create`."""
         entry = self.entry(object_of(frame["item"]))
+        call_id = text_of(entry.item.get("call_id"))
+        if entry.type == "function_call_output" and not self._stage.conversation.has_call(call_id):
+            raise unknown_call(call_id)
         if self._stage.manner.rewrite_item_ids:
             entry.item["id"] = self._stage.id("item_")
         previous = frame.get("previous_item_id")
@@ -48,7 +56,8 @@ class History:
         before = self._stage.conversation.add(entry, previous_item_id)
         fields: Object = {"previous_item_id": before, "item": entry.item}
         self._stage.emit("conversation.item.added", fields)
-        self._stage.emit("conversation.item.done", fields)
+        if self._stage.manner.event_order != "xai":
+            self._stage.emit("conversation.item.done", fields)
 
     def retrieve(self, frame: ClientFrame) -> None:
         """Answer `conversation.item.retrieve`."""
@@ -62,15 +71,18 @@ class History:
         assert isinstance(asked_ms, int)
         if has_ms is None or frame["content_index"] != 0:
             raise not_truncatable()
-        if not 0 <= asked_ms <= has_ms:
+        if asked_ms < 0:
+            raise out_of_range("audio_end_ms", asked_ms, 0, None)
+        if asked_ms > has_ms:
             raise truncated_beyond_end(has_ms, asked_ms)
-        entry.audio_ms = asked_ms
-        # What the user did not hear is not in the text either: the whole transcript goes.
-        for part in objects_of(entry.item.get("content")):
-            part["transcript"] = None
+        self.cut(entry, asked_ms)
+
+    def cut(self, entry: Entry, milliseconds: int) -> None:
+        """Truncate an item's audio, and tell the client."""
+        self._stage.conversation.cut(entry, milliseconds)
         self._stage.emit(
             "conversation.item.truncated",
-            {name: frame[name] for name in ("item_id", "content_index", "audio_end_ms")},
+            {"item_id": entry.id, "content_index": 0, "audio_end_ms": milliseconds},
         )
 
     def delete(self, frame: ClientFrame) -> None:

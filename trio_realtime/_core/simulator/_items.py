@@ -6,8 +6,8 @@ Nothing here knows where in the conversation an item goes.
 from __future__ import annotations
 
 import base64
-import binascii
 import copy
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -18,29 +18,117 @@ from trio_realtime._core.simulator._errors import (
     ID_MAX,
     RefusedError,
     invalid_type,
-    invalid_value,
-    missing_parameter,
     string_too_long,
 )
-from trio_realtime._core.simulator._json import Object, kind_of, objects_of, text_of
-from trio_realtime._core.simulator._session import checked_format
-from trio_realtime._core.simulator._voice import bytes_per_ms, speech
+from trio_realtime._core.simulator._json import Object, kind_of, object_of, objects_of, text_of
+from trio_realtime._core.simulator._settings import (
+    Check,
+    array,
+    by_type,
+    checked_format,
+    choice,
+    flag,
+    free,
+    members,
+    text,
+)
+from trio_realtime._core.simulator._voice import PCM, bytes_per_ms, speech
 from trio_realtime.audio import base64_from_bytes
 
-_REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
-    "message": ("role", "content"),
-    "function_call": ("name", "arguments"),
-    "function_call_output": ("call_id", "output"),
-    "mcp_approval_response": ("approval_request_id", "approve"),
-    "mcp_approval_request": ("server_label", "name", "arguments"),
-    "mcp_call": ("server_label", "name", "arguments"),
-    "mcp_list_tools": ("server_label", "tools"),
+_CALL_ID: Final = re.compile(r"[a-zA-Z0-9_-]+")
+_IMAGE: Final = re.compile(r"data:image/(png|jpeg);base64,(.*)", re.DOTALL)
+
+
+def _id(value: JsonValue, where: str) -> None:
+    text(value, where)
+    if len(text_of(value)) > ID_MAX:
+        raise string_too_long(where, len(text_of(value)), ID_MAX)
+
+
+def _call_id(value: JsonValue, where: str) -> None:
+    _id(value, where)
+    if not _CALL_ID.fullmatch(text_of(value)):
+        raise RefusedError(
+            "invalid_value",
+            f"Invalid '{where}': string does not match pattern. Expected a string that matches "
+            "the pattern '^[a-zA-Z0-9_-]+$'.",
+            param=where,
+        )
+
+
+def _image(value: JsonValue, where: str) -> None:
+    text(value, where)
+    found = _IMAGE.fullmatch(text_of(value))
+    if found is None or not _is_base64(found[2]):
+        raise RefusedError(
+            "invalid_value",
+            f"Invalid '{where}'. Expected a base64-encoded data URL of a PNG or JPEG image.",
+            param=where,
+        )
+
+
+def _audio(value: JsonValue, where: str) -> None:
+    audio_from_text(value, where)
+
+
+_WRITTEN: Final = members({"type": text, "text": text}, required=("text",))
+_PARTS: Final[Mapping[str, Mapping[str, Check]]] = {
+    "system": {"input_text": _WRITTEN},
+    "user": {
+        "input_text": _WRITTEN,
+        "input_audio": members(
+            {"type": text, "audio": _audio, "transcript": text}, required=("audio",)
+        ),
+        "input_image": members(
+            {"type": text, "image_url": _image, "detail": choice("auto", "low", "high")},
+            required=("image_url",),
+        ),
+    },
+    # What the model said cannot be put into its mouth as audio, says the specification.
+    "assistant": {"output_text": _WRITTEN},
 }
-_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "system": ("input_text",),
-    "user": ("input_text", "input_audio", "input_image"),
-    "assistant": ("output_text", "output_audio"),
+_COMMON: Final[Mapping[str, Check]] = {
+    "id": _id,
+    "type": text,
+    "object": choice("realtime.item"),
+    "status": choice("completed", "incomplete", "in_progress"),
 }
+
+
+def _item(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
+    rules = {**_COMMON, **required, **(optional or {})}
+    return members(rules, required=tuple(required))
+
+
+_message: Final = _item(
+    {"role": choice(*_PARTS), "content": array(free)},
+    {"phase": choice("commentary", "final_answer")},
+)
+
+
+def _checked_message(value: JsonValue, where: str) -> None:
+    _message(value, where)
+    role, content = object_of(value)["role"], object_of(value)["content"]
+    array(by_type(_PARTS[text_of(role)]))(content, f"{where}.content")
+
+
+_CALLED: Final[Mapping[str, Check]] = {"name": text, "arguments": text}
+_ITEM: Final = by_type(
+    {
+        "message": _checked_message,
+        "function_call": _item(_CALLED, {"call_id": _call_id}),
+        "function_call_output": _item({"call_id": _call_id, "output": text}),
+        "mcp_approval_response": _item(
+            {"approval_request_id": text, "approve": flag}, {"reason": text}
+        ),
+        "mcp_approval_request": _item({"server_label": text, **_CALLED}),
+        "mcp_call": _item(
+            {"server_label": text, **_CALLED},
+            {"approval_request_id": text, "output": text, "error": free},
+        ),
+        "mcp_list_tools": _item({"server_label": text, "tools": array(free)}),
+    }
+)
 # The server shows no status for the others.
 _WITH_STATUS: Final = ("message", "function_call")
 
@@ -51,53 +139,39 @@ def entry_from_item(item: Object, *, new_id: str, new_call_id: str, format: str)
     Raises:
         RefusedError: if it is not one of the items the server takes.
     """
-    kind = _checked_kind(item)
-    for name in ("id", "call_id"):
-        length = len(text_of(item.get(name)))
-        if length > ID_MAX:
-            raise string_too_long(f"item.{name}", length, ID_MAX)
+    _ITEM(item, "item")
+    kind = text_of(item["type"])
     done: Object = {"id": text_of(item.get("id")) or new_id, "type": kind}
     if kind in _WITH_STATUS:
         done["status"] = "completed"
     for name, value in item.items():
-        if name not in ("id", "type", "status", "object") and value is not None:
+        if name not in _COMMON and value is not None:
             done[name] = copy.deepcopy(value)
     if kind == "function_call":
         done.setdefault("call_id", new_call_id)
     entry = Entry(done, format=format)
-    if kind == "message":
-        _check_content(entry)
+    for part in objects_of(done.get("content")):
+        if part["type"] == "input_audio":
+            _keep_audio(entry, part)
     return entry
 
 
-def _checked_kind(item: Object) -> str:
-    if "type" not in item:
-        raise missing_parameter("item.type")
-    kind = text_of(item["type"])
-    if kind not in _REQUIRED:
-        raise invalid_value("item.type", item["type"], _REQUIRED)
-    for name in _REQUIRED[kind]:
-        if item.get(name) is None:
-            raise missing_parameter(f"item.{name}")
-    return kind
+def _keep_audio(entry: Entry, part: Object) -> None:
+    """Take the audio out of a part: the server does not show it."""
+    audio = audio_from_text(part.pop("audio"), "audio")
+    if entry.format == PCM:
+        audio = audio[: len(audio) // 2 * 2]
+    entry.audio += audio
+    entry.input_ms = entry.speech_ms = len(entry.audio) / bytes_per_ms(entry.format)
+    part.setdefault("transcript", None)
 
 
-def _check_content(entry: Entry) -> None:
-    """Check a message's parts, and take the audio out of them: the server does not show it."""
-    if entry.role not in _PARTS:
-        raise invalid_value("item.role", entry.item["role"], _PARTS)
-    content = entry.item["content"]
-    if not isinstance(content, list):
-        raise invalid_type("item.content", "an array", kind_of(content))
-    for number, part in enumerate(objects_of(content)):
-        kind = part.get("type")
-        if kind not in _PARTS[entry.role]:
-            raise invalid_value(f"item.content[{number}].type", kind, _PARTS[entry.role])
-        if kind == "input_audio":
-            audio = audio_from_text(part.pop("audio", ""), f"item.content[{number}].audio")
-            entry.audio += audio
-            entry.speech_ms = len(entry.audio) / bytes_per_ms(entry.format)
-            part.setdefault("transcript", None)
+def _is_base64(value: str) -> bool:
+    try:
+        base64.b64decode(value, validate=True)
+    except ValueError:
+        return False
+    return True
 
 
 def audio_from_text(value: JsonValue, param: str) -> bytes:
@@ -108,14 +182,13 @@ def audio_from_text(value: JsonValue, param: str) -> bytes:
     """
     if not isinstance(value, str):
         raise invalid_type(param, "a base64-encoded string", kind_of(value))
-    try:
-        return base64.b64decode(value, validate=True)
-    except (binascii.Error, ValueError):
+    if not _is_base64(value):
         raise RefusedError(
             "invalid_value",
             f"Invalid '{param}'. Expected base64-encoded audio bytes.",
             param=param,
-        ) from None
+        )
+    return base64.b64decode(value)
 
 
 def item_with_audio(entry: Entry) -> Object:
@@ -123,7 +196,7 @@ def item_with_audio(entry: Entry) -> Object:
     item = copy.deepcopy(entry.item)
     audio = entry.audio
     if entry.audio_ms is not None:
-        whole = speech(entry.words, entry.speed, entry.format)
+        whole = audio or speech(entry.words, entry.speed, entry.format)
         audio = whole[: entry.audio_ms * bytes_per_ms(entry.format)]
     for part in objects_of(item.get("content")):
         if audio and part.get("type") in ("input_audio", "output_audio"):

@@ -46,7 +46,7 @@ def kind_of(value: JsonValue) -> str:
         case int():
             return "an integer"
         case float():
-            return "a decimal"
+            return "a decimal number"
         case str():
             return "a string"
         case list():

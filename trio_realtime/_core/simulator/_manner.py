@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias, final
+
+from trio_realtime._core.simulator._json import Object
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,24 @@ class Pace:
 
 DEFAULT_PACE: Final = Pace()
 
+EventOrder: TypeAlias = Literal["openai", "xai"]
+"""Whose order a response's events come in."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class McpServer:
+    """What an MCP server that a session may name lists."""
+
+    tools: Sequence[str | Object] = ()
+    """Its tools: names, or tools as they go over the wire (`name`, `input_schema`, ...)."""
+
+    fails: bool = False
+    """Whether listing its tools fails."""
+
+    seconds: float = 0.0
+    """How long listing them takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manner:
@@ -39,7 +60,26 @@ class Manner:
     """The only key that is let in; None lets every client in."""
     rate_limits: bool = False
     """Whether `rate_limits.updated` follows each response; the real server's comes now and then."""
+    late_errors: float = 0.0
+    """Seconds until a commit of too little audio is refused. Measured were 0.8 to 1.0 s, which is
+    after the `committed` of a commit that follows."""
+    commit_seconds: float = 0.0
+    """Seconds until a commit is acted upon; whatever follows waits behind it. Measured was 0.15."""
+    transcription_seconds: float = 0.0
+    """Seconds from a commit to the rest of its transcription. Measured were 0.5 to 0.8."""
+    models: Collection[str] | None = None
+    """The only models there are; None lets clients name any."""
+    omit_event_ids: bool = False
+    """Whether server events have no `event_id`."""
     omit_session_created: bool = False
     """Whether the session begins without `session.created`."""
     rewrite_item_ids: bool = False
     """Whether items get ids of the server's, whatever the client chose."""
+    echo_metadata: bool = True
+    """Whether responses carry the `metadata` that they were asked for with."""
+    event_order: EventOrder = "openai"
+    """Whose order the events of responses come in: as xAI's compatible server sends them, audio
+    precedes its transcript, `response.output_audio.done` follows `response.content_part.done`, and
+    there is no `conversation.item.done`."""
+    mcp_servers: Mapping[str, McpServer] = field(default_factory=dict[str, McpServer])
+    """The MCP servers there are, by label. A session that names another gets an empty list."""

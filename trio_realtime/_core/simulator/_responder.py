@@ -1,20 +1,18 @@
-"""What the model says: the actions a responder answers with, and the default responder.
+"""What the model says: the actions a responder answers with.
 
 Nothing here knows how an answer is streamed.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeAlias, final
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias, final
 
 from pydantic import JsonValue
 
-from trio_realtime._core.simulator._conversation import Entry
-from trio_realtime._core.simulator._json import Object, at, object_of, objects_of, text_of
+Phase: TypeAlias = Literal["commentary", "final_answer"]
+"""What a message of a 2.x model is for: said on the way to a call, or the answer."""
 
 
 @final
@@ -24,6 +22,18 @@ class Say:
 
     text: str
     """What it says."""
+
+    phase: Phase | None = None
+    """The `phase` of the message. By default 2.x models have one (`"commentary"` where a call
+    follows in the same response, else `"final_answer"`) and older ones have none, as recorded."""
+
+    audio: bytes | None = field(default=None, repr=False)
+    """How it sounds, if it is spoken: PCM of 16 bits at 24 kHz, mono. By default a tone per word.
+    It is sent as it is, whatever the session's `speed`."""
+
+    def __post_init__(self) -> None:
+        if self.audio is not None and len(self.audio) % 2:
+            raise ValueError("the audio of a Say is 16-bit PCM: it has an even number of bytes")
 
 
 @final
@@ -40,14 +50,90 @@ class CallTool:
 
 @final
 @dataclass(frozen=True, slots=True)
+class CallMcp:
+    """The model calls a tool of an MCP server, which runs on the server's side.
+
+    Where the tool's `require_approval` asks for it, the response holds an `mcp_approval_request`
+    in place of the call. Once the client has approved, the next response of the conversation
+    begins with the call. That it is the next one, and not one that begins by itself, is our
+    choice: nothing recorded shows it.
+    """
+
+    name: str
+    """The tool."""
+
+    arguments: Mapping[str, JsonValue] | str = "{}"
+    """Its arguments, as an object or as the text that goes over the wire."""
+
+    output: str = ""
+    """What it returns."""
+
+    error: str | Mapping[str, JsonValue] | None = None
+    """Why it fails, if it does: a message, or a whole error object as it goes over the wire."""
+
+    server_label: str | None = None
+    """Its MCP server. By default the one that lists a tool of this name, or the first there is."""
+
+    seconds: float = 0.0
+    """How long the call takes."""
+
+
+_ITEMS: Final[tuple[type, ...]] = (str, Say, CallTool, CallMcp)
+
+
+@final
+@dataclass(frozen=True, slots=True, init=False)
+class Together:
+    """Output items that overlap, as gpt-realtime-2.1 sends them.
+
+    ::
+
+        Together(Say("I'll look that up."), CallTool("get_weather", {"city": "Oslo"}))
+
+    Each item begins and streams in turn, and only then each is done, in the same order: a call
+    is there before the text before it has ended.
+    """
+
+    actions: tuple[Say | CallTool | CallMcp, ...]
+    """What the items are."""
+
+    def __init__(self, *actions: str | Say | CallTool | CallMcp) -> None:
+        for action in actions:
+            if not isinstance(action, _ITEMS):
+                raise TypeError(
+                    f"items that overlap are texts, Say, CallTool and CallMcp, not {action!r}"
+                )
+        said = tuple(Say(each) if isinstance(each, str) else each for each in actions)
+        object.__setattr__(self, "actions", said)
+
+
+@final
+@dataclass(frozen=True, slots=True)
 class Fail:
-    """The response fails: it ends with the status `failed`."""
+    """The response fails: it ends with the status `failed`.
+
+    What comes directly before it is cut off: its item stays `incomplete`. Put a `Silence` between
+    them to have it complete.
+    """
 
     code: str | None = None
     """The code of the error in its `status_details`."""
 
     type: str = "server_error"
     """The type of that error."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Incomplete:
+    """The response ends early, with the status `incomplete`.
+
+    What comes directly before it is cut off: its item stays `incomplete`. A response that reaches
+    its `max_output_tokens` ends so by itself.
+    """
+
+    reason: Literal["content_filter", "max_output_tokens"] = "content_filter"
+    """Why."""
 
 
 @final
@@ -72,127 +158,14 @@ class Refuse:
 @final
 @dataclass(frozen=True, slots=True)
 class Silence:
-    """The model has nothing to say: the response completes without output."""
+    """The model has nothing to say: alone, the response completes without output."""
+
+    seconds: float = 0.0
+    """How long it says nothing; then it goes on with what follows, or is done."""
 
 
-Action: TypeAlias = Say | CallTool | Fail | Refuse | Silence
+Action: TypeAlias = Say | CallTool | CallMcp | Together | Fail | Incomplete | Refuse | Silence
 """One thing a responder can answer with."""
 
-_CALL: Final = re.compile(r"\bcall\s+([A-Za-z0-9_-]+)", re.IGNORECASE)
-
-
-def sample_from_schema(schema: JsonValue) -> JsonValue:
-    """Make the simplest value that a JSON schema allows: required properties, first choices."""
-    rules = object_of(schema)
-    for name in ("const", "default"):
-        if name in rules:
-            return rules[name]
-    for name in ("enum", "examples"):
-        values = rules.get(name)
-        if isinstance(values, list) and values:
-            return values[0]
-    for name in ("anyOf", "oneOf", "allOf"):
-        if choices := objects_of(rules.get(name)):
-            return sample_from_schema(choices[0])
-    return _sample_of_type(rules)
-
-
-def _sample_of_type(rules: Object) -> JsonValue:
-    kind = rules.get("type")
-    if isinstance(kind, list):
-        kind = kind[0] if kind else None
-    match kind:
-        case "object":
-            properties = object_of(rules.get("properties"))
-            required = rules.get("required")
-            names = required if isinstance(required, list) else []
-            return {
-                name: sample_from_schema(properties.get(name))
-                for name in names
-                if isinstance(name, str)
-            }
-        case "array":
-            fewest = rules.get("minItems")
-            count = fewest if isinstance(fewest, int) else 0
-            return [sample_from_schema(rules.get("items")) for _ in range(count)]
-        case "integer" | "number":
-            lowest = rules.get("minimum")
-            return lowest if isinstance(lowest, (int, float)) else 1
-        case "boolean":
-            return True
-        case "null":
-            return None
-        case _:
-            return text_of(rules.get("title")).lower() or "text"
-
-
-def default_reply(
-    tools: Sequence[Object], tool_choice: JsonValue, context: Sequence[Entry]
-) -> tuple[Action, ...]:
-    """Answer what was last said to the model, always the same way.
-
-    To text it says the text again, and where the text says `call NAME` it calls that tool; to
-    speech it says how long it was; after function outputs it says what each returned.
-    """
-    outputs = _new_outputs(context)
-    if outputs:
-        return (Say(" ".join(outputs)),)
-    forced = _forced(tools, tool_choice)
-    said = next((entry for entry in reversed(context) if entry.role == "user"), None)
-    text = "" if said is None else said.written
-    calls = [] if tool_choice == "none" else _calls(text, tools)
-    if calls or forced is not None:
-        return tuple(calls) or (_call(forced or {}, ""),)
-    if said is None:
-        return (Say("Nothing was said yet."),)
-    if said.speech_ms is not None and not text:
-        return (Say(f"You spoke for {said.speech_ms / 1000:.1f} seconds."),)
-    return (Say(f"You said: {text}"),)
-
-
-def _new_outputs(context: Sequence[Entry]) -> list[str]:
-    """What the functions returned whose outputs are the newest items, in order."""
-    names = {
-        text_of(entry.item.get("call_id")): text_of(entry.item.get("name"))
-        for entry in context
-        if entry.type == "function_call"
-    }
-    said: list[str] = []
-    for entry in reversed(context):
-        if entry.type != "function_call_output":
-            break
-        call_id = text_of(entry.item.get("call_id"))
-        said.append(f"{names.get(call_id) or call_id} returned {text_of(entry.item.get('output'))}")
-    return said[::-1]
-
-
-def _forced(tools: Sequence[Object], tool_choice: JsonValue) -> Object | None:
-    """The tool that `tool_choice` leaves no choice about."""
-    functions = [tool for tool in tools if tool.get("type") == "function"]
-    if tool_choice == "required":
-        return functions[0] if functions else None
-    wanted = at(tool_choice, "name")
-    return next((tool for tool in functions if tool.get("name") == wanted), None)
-
-
-def _calls(text: str, tools: Sequence[Object]) -> list[CallTool]:
-    by_name = {text_of(tool.get("name")): tool for tool in tools if tool.get("type") == "function"}
-    return [
-        _call(by_name[match[1]], text[match.end() :])
-        for match in _CALL.finditer(text)
-        if match[1] in by_name
-    ]
-
-
-def _call(tool: Object, following: str) -> CallTool:
-    """Call `tool` with the JSON object that follows its name, or with values made for it."""
-    following = following.lstrip()
-    if following.startswith("{"):
-        try:
-            _, end = json.JSONDecoder().raw_decode(following)
-        except ValueError:
-            pass  # not JSON after all: the text goes on in some other way
-        else:
-            return CallTool(text_of(tool.get("name")), following[:end])
-    made = object_of(sample_from_schema(tool.get("parameters")))
-    return CallTool(text_of(tool.get("name")), made)
+ACTIONS: Final = (Say, CallTool, CallMcp, Together, Fail, Incomplete, Refuse, Silence)
+"""The types of all actions."""

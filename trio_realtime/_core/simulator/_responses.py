@@ -1,6 +1,9 @@
 """Who answers: the one active response of the default conversation, and those out of band.
 
-This module does not know what a response says.
+This module does not know what a response says, nor how it goes over the wire.
+
+Out-of-band responses, cancellation and the tail of what is cut off are the specification's; that
+a turn which ends during a response it did not interrupt is answered after it is our choice.
 """
 
 from __future__ import annotations
@@ -8,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, final
+from typing import final
 
 from pydantic import JsonValue
 
@@ -18,22 +21,18 @@ from trio_realtime._core.simulator._errors import (
     active_response,
     invalid_value,
     nothing_to_cancel,
-    unknown_parameter,
+    voice_locked,
 )
 from trio_realtime._core.simulator._frames import ClientFrame
 from trio_realtime._core.simulator._history import History
 from trio_realtime._core.simulator._json import Object, at, object_of, objects_of, text_of
-from trio_realtime._core.simulator._reply import Reply, tokens_of
+from trio_realtime._core.simulator._mcp import Mcp, check_servers, servers_of
+from trio_realtime._core.simulator._playback import Cut, Playback
+from trio_realtime._core.simulator._reply import CancelReason, Late, Planned, Reply
 from trio_realtime._core.simulator._responder import Action, Refuse
-from trio_realtime._core.simulator._session import RESPONSE_KEYS, check_tools, checked_format
+from trio_realtime._core.simulator._settings import check_response
 from trio_realtime._core.simulator._stage import Stage
-
-_RATE_LIMIT: Final[Object] = {
-    "name": "tokens",
-    "limit": 40_000,
-    "remaining": 39_000,
-    "reset_seconds": 1.5,
-}
+from trio_realtime._core.simulator._usage import OUTPUT_TOKENS_PER_SECOND, Meter, tokens_of
 
 
 @final
@@ -54,10 +53,17 @@ class Question:
 class Responses:
     """The responses of one session that are not over."""
 
-    def __init__(self, stage: Stage, history: History, idle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        history: History,
+        idle: Callable[[float | None], None],
+        playback: Playback | None = None,
+    ) -> None:
         self._stage = stage
         self._history = history
         self._idle = idle
+        self._playback = playback  # where the server plays the audio
         self._alive: dict[str, Reply] = {}
         self.active: Reply | None = None
         """The response of the default conversation that is in progress."""
@@ -65,21 +71,34 @@ class Responses:
         """The newest response that was announced."""
         self.questions: deque[Question] = deque()
         """Responses that wait for `answer`, in order."""
+        self.mcp: Mcp = Mcp(stage)
+        """The MCP servers that the session knows."""
+        self._meter = Meter(now=stage.now)
+        self._late: Late | None = None
         self._owes_response = False
+        self._owes_rate_limits = False
 
     def create(self, frame: ClientFrame) -> None:
         """Answer `response.create`."""
-        if self._stage.session["type"] != "realtime":
+        session = self._stage.session
+        if session["type"] != "realtime":
             raise invalid_value("type", frame["type"], ("session.update",))
         create = object_of(frame.get("response"))
-        for name in create:
-            if name not in RESPONSE_KEYS:
-                raise unknown_parameter(f"response.{name}")
-        check_tools(create.get("tools"), "response.tools")
-        checked_format(at(create, "audio", "output", "format"), "response.audio.output.format")
+        check_response(create)
+        check_servers(create.get("tools"), "response.tools", servers_of(session.get("tools")))
+        self._check_voice(at(create, "audio", "output", "voice"))
         if create.get("conversation") != "none":
             self.check_free()
-        self._ask(create, frame.get("event_id"))
+        context = self._context(create)
+        self.mcp.list_tools(create.get("tools"))
+        self._ask(create, frame.get("event_id"), context)
+
+    def _check_voice(self, voice: JsonValue) -> None:
+        stage = self._stage
+        used = at(stage.session, "audio", "output", "voice")
+        if voice not in (None, used) and stage.conversation.has_assistant_audio:
+            # Documented for the session; that it holds for one response too is our reading.
+            raise voice_locked()
 
     def cancel_asked(self, frame: ClientFrame) -> None:
         """Answer `response.cancel`."""
@@ -88,42 +107,73 @@ class Responses:
 
     def clear_output(self, frame: ClientFrame) -> None:
         """Answer `output_audio_buffer.clear`."""
-        # Over WebSocket the client plays the audio, so nothing is in a buffer here. That it is
-        # answered all the same is our choice.
-        self._stage.emit("output_audio_buffer.cleared", {"response_id": self.last_id or ""})
+        if self._playback is not None and self._playback.is_playing:
+            self._truncate(self._playback.clear())
+        else:
+            # Over WebSocket the client plays the audio, so nothing is in a buffer here. That it
+            # is answered all the same is our choice.
+            self._stage.emit("output_audio_buffer.cleared", {"response_id": self.last_id or ""})
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a response of the default conversation is active."""
+        return self.active is not None
 
     def interrupt(self) -> None:
-        """Cancel the active response, if there is one: the user speaks."""
+        """Cut the model short, if it speaks: the user does."""
+        cuts = [] if self._playback is None else self._playback.clear()
         if self.active is not None:
             self.cancel(None, "turn_detected")
+        self._truncate(cuts)
+
+    def _truncate(self, cuts: Sequence[Cut]) -> None:
+        for cut in cuts:
+            if cut.entry.id in self._stage.conversation:
+                self._history.cut(cut.entry, cut.played_ms)
 
     def answer_turn(self) -> None:
         """Begin a response to the turn that ended, as soon as none is active."""
         if self.active is None:
-            self._ask({}, None)
+            self._ask({}, None, self._context({}))
         else:
-            # Our choice: the turn is answered after the response it did not interrupt.
             self._owes_response = True
 
-    def _ask(self, create: Object, event_id: JsonValue) -> None:
+    def _ask(self, create: Object, event_id: JsonValue, context: list[Entry]) -> None:
         stage = self._stage
         default = create.get("conversation") != "none"
-        context = self._context(create)
+        given, choice = (
+            stage.session[name] if create.get(name) is None else create[name]
+            for name in ("tools", "tool_choice")
+        )
+        tools = objects_of(given)
+        instructions = create.get("instructions") or stage.session.get("instructions")
+        tokens = tokens_of(text_of(instructions), context)
         reply = Reply(
             id=stage.id("resp_"),
             create=create,
             session=stage.session,
             conversation=stage.conversation if default else None,
-            emit=stage.emit,
-            letters=stage.letters,
-            pace=stage.manner.pace,
-            input_tokens=tokens_of(stage.session, context),
+            stage=stage,
+            mcp=self.mcp,
+            tools=[*tools, *servers_of(stage.session.get("tools"))],
+            given=tokens,
+            cached=self._meter.cached(tokens),
+            told=lambda: self._told(reply),
         )
-        tools, choice = (
-            stage.session[name] if create.get(name) is None else create[name]
-            for name in ("tools", "tool_choice")
-        )
-        self.add(Question(reply, event_id, context, objects_of(tools), choice))
+        if self._playback is not None:
+            reply.played = self._played(reply)
+        self._alive[reply.id] = reply
+        if default:
+            self.active = reply
+        self.questions.append(Question(reply, event_id, context, tools, choice))
+
+    def _played(self, reply: Reply) -> Callable[[Entry, int], None]:
+        def played(entry: Entry, milliseconds: int) -> None:
+            # Nobody hears what was said out of band; our choice.
+            if self._playback is not None and reply.conversation is not None:
+                self._playback.add(reply.id, entry, milliseconds)
+
+        return played
 
     def _context(self, create: Object) -> list[Entry]:
         """What the model sees: the conversation, or the input that takes its place."""
@@ -146,20 +196,17 @@ class Responses:
         if self.active is not None:
             raise active_response(self.active.id)
 
-    def add(self, question: Question) -> None:
-        """Begin a response, whose answer is asked for."""
-        reply = question.reply
-        self._alive[reply.id] = reply
-        if reply.conversation is not None:
-            self.active = reply
-        self.questions.append(question)
-
     def begin(self, question: Question) -> None:
         """Announce a response, if it has not been."""
         reply = question.reply
         if not reply.over and not reply.begun:
-            reply.begin()
-            self.last_id = reply.id
+            self._begin(reply)
+
+    def _begin(self, reply: Reply) -> None:
+        reply.begin()
+        self.last_id = reply.id
+        if reply.conversation is not None and self._late is not None:
+            reply.late, self._late = self._late, None
 
     def answer(self, question: Question, plan: Sequence[Action]) -> None:
         """Tell a response what to say, unless it was cancelled in the meantime."""
@@ -173,18 +220,17 @@ class Responses:
             self._stage.refuse(error, question.event_id)
             return
         self.begin(question)
-        self._stage.later(0, self._stream(reply, plan))
+        approved = [] if reply.conversation is None else self.mcp.take_approved()
+        self._stage.later(0, self._stream(reply, [*approved, *plan]))
 
-    def _stream(self, reply: Reply, plan: Sequence[Action]) -> Iterator[float]:
+    def _stream(self, reply: Reply, plan: Sequence[Planned]) -> Iterator[float]:
         for delay in reply.stream(plan):
             yield delay
             if reply.over:
                 return
         self._remove(reply)
 
-    def cancel(
-        self, response_id: str | None, reason: Literal["client_cancelled", "turn_detected"]
-    ) -> None:
+    def cancel(self, response_id: str | None, reason: CancelReason) -> None:
         """End a response early; without an id, the active one.
 
         Raises:
@@ -194,7 +240,7 @@ class Responses:
         if reply is None:
             raise nothing_to_cancel()
         if not reply.begun:
-            reply.begin()
+            self._begin(reply)
         reply.cancel(reason)
         self._remove(reply)
 
@@ -202,10 +248,34 @@ class Responses:
         del self._alive[reply.id]
         if self.active is reply:
             self.active = None
-        if self._stage.manner.rate_limits and reply.begun:
-            self._stage.emit("rate_limits.updated", {"rate_limits": [dict(_RATE_LIMIT)]})
+        if reply.begun:
+            if reply.conversation is not None:
+                self._meter.remember(reply.given, reply.made)
+            if self._playback is not None:
+                self._playback.finish(reply.id)
         if self.active is None:
-            self._idle()
+            default = reply.conversation is not None
+            self._idle(reply.made.audio / OUTPUT_TOKENS_PER_SECOND if default else None)
             if self._owes_response:
                 self._owes_response = False
-                self._ask({}, None)
+                self.answer_turn()
+
+    def late_done(self, seconds: float, *, stays_active: bool, duplicates: int) -> None:
+        """Have the `response.done` of the active response, or of the next, come late."""
+        late = Late(seconds, stays_active, duplicates)
+        if self.active is not None and self.active.begun:
+            self.active.late = late
+        else:
+            self._late = late
+
+    def rate_limits(self, limit: int | None, remaining: int | None) -> None:
+        """Set the rate limit and what remains of it. The next response that is done tells it."""
+        self._meter.set(limit, remaining, self._stage.now)
+        self._owes_rate_limits = True
+
+    def _told(self, reply: Reply) -> None:
+        stage = self._stage
+        self._meter.spend(reply.given.total + reply.made.total, stage.now)
+        if stage.manner.rate_limits or self._owes_rate_limits:
+            self._owes_rate_limits = False
+            stage.emit("rate_limits.updated", self._meter.rate_limits(stage.now))

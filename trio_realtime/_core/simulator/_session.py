@@ -6,27 +6,40 @@ This module does not know who asked for the update; a refusal leaves the session
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import re
 from typing import Final
 
 from pydantic import JsonValue
 
 from trio_realtime._core.simulator._errors import (
     RefusedError,
-    invalid_type,
     invalid_value,
     missing_parameter,
+    speed_locked,
+    tracing_locked,
     unknown_parameter,
+    voice_locked,
 )
-from trio_realtime._core.simulator._json import Object, at, kind_of, object_of, objects_of, text_of
+from trio_realtime._core.simulator._json import Object, at, object_of, text_of
+from trio_realtime._core.simulator._settings import SESSION_CHECKS, checked_format
 from trio_realtime._core.simulator._vad import Detection
-from trio_realtime._core.simulator._voice import FORMATS, PCM
+from trio_realtime._core.simulator._voice import PCM
+
+_SILENCE_MS: Final = 500
+_VOICE: Final = "marin"
+# Sessions of the older models begin with shorter pauses and another voice, as recorded.
+_OLDER: Final = re.compile(r"gpt-realtime(-mini|-1\.5|-\d{4}-.*)?$|gpt-4o|$")
+_SILENCE_MS_OLDER: Final = 200
+_VOICE_OLDER: Final = "alloy"
+
+# Sideband clients name no model; the recorded calls had this one.
+_MODEL: Final = "gpt-realtime"
 
 _SERVER_VAD: Final[Object] = {
     "type": "server_vad",
     "threshold": 0.5,
     "prefix_padding_ms": 300,
-    "silence_duration_ms": 200,
+    "silence_duration_ms": _SILENCE_MS,
     "idle_timeout_ms": None,
     "create_response": True,
     "interrupt_response": True,
@@ -37,70 +50,41 @@ _SEMANTIC_VAD: Final[Object] = {
     "create_response": True,
     "interrupt_response": True,
 }
-_DETECTION: Final = {"server_vad": _SERVER_VAD, "semantic_vad": _SEMANTIC_VAD}
 
-# What semantic detection waits for, in place of a silence; our choice. Only the longest waits of
-# the real one are known: 8, 4 and 2 s.
-_EAGERNESS_MS: Final = {"low": 1200, "medium": 600, "auto": 600, "high": 300}
+# How long semantic detection waits at most, as specified; `auto` is `medium`. The real one is a
+# model that mostly knows earlier. Energy cannot tell, so ours waits as long as it may.
+_EAGERNESS_MS: Final = {"low": 8000, "medium": 4000, "auto": 4000, "high": 2000}
 
-_MODALITIES: Final[tuple[JsonValue, ...]] = (["text"], ["audio"])
-"""Audio always comes with its transcript, so there is no third choice."""
+_TURN_DETECTION: Final = ("audio", "input", "turn_detection")
 
-# Keys a client may set: True for a value taken whole, a mapping for an object merged key by key.
-_Keys = Mapping[str, "bool | _Keys"]
-_INPUT: Final[_Keys] = {
-    "format": True,
-    "transcription": dict.fromkeys(
-        ("model", "language", "languages", "keywords", "prompt", "delay"), True
-    ),
-    "noise_reduction": True,
-    "turn_detection": dict.fromkeys({**_SERVER_VAD, **_SEMANTIC_VAD}, True),
+# Objects that an update merges into; all else it replaces.
+_MERGED: Final = {
+    ("audio",),
+    ("audio", "input"),
+    ("audio", "output"),
+    ("audio", "input", "transcription"),
+    _TURN_DETECTION,
 }
-_KEYS: Final[Mapping[str, _Keys]] = {
-    "realtime": {
-        "type": True,
-        "model": True,
-        "output_modalities": True,
-        "instructions": True,
-        "audio": {"input": _INPUT, "output": {"format": True, "voice": True, "speed": True}},
-        "include": True,
-        "tracing": True,
-        "tools": True,
-        "tool_choice": True,
-        "parallel_tool_calls": True,
-        "reasoning": True,
-        "max_output_tokens": True,
-        "truncation": True,
-        "prompt": True,
-    },
-    "transcription": {"type": True, "audio": {"input": _INPUT}, "include": True},
-}
-RESPONSE_KEYS: Final = frozenset(
-    {
-        "output_modalities",
-        "instructions",
-        "audio",
-        "tools",
-        "tool_choice",
-        "parallel_tool_calls",
-        "reasoning",
-        "max_output_tokens",
-        "conversation",
-        "metadata",
-        "prompt",
-        "input",
-    }
-)
-"""What the `response` of a `response.create` may hold."""
+
+# What is shown of the transcription: what is set, and these as nulls. `delay` and `keywords` are
+# not shown, as measured; that `keywords` are like `delay` is the specification's.
+_SHOWN: Final = ("model", "language", "prompt")
+_HIDDEN: Final = ("delay", "keywords")
+
+_STREAMING_WITHOUT_VAD: Final = "gpt-realtime-whisper"
+_LANGUAGES: Final = ("gpt-transcribe", "gpt-live-transcribe")
+_DELAYED: Final = ("gpt-realtime-whisper", "gpt-live-transcribe")
 
 
 def initial_session(kind: str, *, id: str, model: str, expires_at: int) -> Object:  # noqa: A002
     """A new session of the kind `realtime` or `transcription`, complete, nulls included."""
+    model = model or _MODEL
+    voice = _VOICE_OLDER if _OLDER.match(model) else _VOICE
     audio_input: Object = {
         "format": {"type": PCM, "rate": 24000},
         "transcription": None,
         "noise_reduction": None,
-        "turn_detection": dict(_SERVER_VAD),
+        "turn_detection": detection_defaults("server_vad", model),
     }
     if kind == "transcription":
         return {
@@ -127,124 +111,138 @@ def initial_session(kind: str, *, id: str, model: str, expires_at: int) -> Objec
         "expires_at": expires_at,
         "audio": {
             "input": audio_input,
-            "output": {"format": {"type": PCM, "rate": 24000}, "voice": "alloy", "speed": 1.0},
+            "output": {
+                "format": {"type": PCM, "rate": 24000},
+                "voice": voice,
+                "speed": 1.0,
+            },
         },
         "include": None,
     }
 
 
-def updated_session(session: Object, update: Object, *, voice_is_locked: bool) -> Object:
-    """The session after an update: objects merged, all else replaced, nulls meant.
+def detection_defaults(kind: str, model: str) -> Object:
+    """Turn detection as it is where nothing is said about it."""
+    if kind == "semantic_vad":
+        return dict(_SEMANTIC_VAD)
+    silence_ms = _SILENCE_MS_OLDER if _OLDER.match(model) else _SILENCE_MS
+    return {**_SERVER_VAD, "silence_duration_ms": silence_ms}
+
+
+def updated_session(
+    session: Object, update: Object, *, voice_is_locked: bool, answering: bool = False
+) -> Object:
+    """The session after an update: objects merged, all else replaced.
+
+    Null switches turn detection, transcription and the like off, and gives a setting that is never
+    null its default back: the latter is our choice.
+
+    Args:
+        session: The session before; it is left as it is.
+        update: What the client sent.
+        voice_is_locked: Whether the model has spoken.
+        answering: Whether a response is in progress: the speed cannot be changed then.
 
     Raises:
         RefusedError: if the update does not fit; nothing of it is applied then.
     """
     kind = text_of(session["type"])
-    if "type" not in update:
+    if update.get("type") is None:
         raise missing_parameter("session.type")
     if update["type"] != kind:
         raise invalid_value("session.type", update["type"], [kind])
-    _check_keys(update, _KEYS[kind], "session")
+    SESSION_CHECKS[kind](update, "session")
     merged = copy.deepcopy(session)
-    _merge(merged, update, _KEYS[kind])
+    _merge(merged, update, _fresh(session))
     merged_input = object_of(at(merged, "audio", "input"))
+    _complete_transcription(kind, update, merged_input)
     merged_input["turn_detection"] = _turn_detection(session, update, merged_input)
-    _complete(merged_input, "transcription", ("model", "language", "prompt"))
-    _check_values(merged)
-    if merged.get("model") != session.get("model"):
-        raise invalid_value("session.model", merged.get("model"), [text_of(session.get("model"))])
-    voice = ("audio", "output", "voice")
-    if voice_is_locked and at(merged, *voice) != at(session, *voice):
-        raise RefusedError(
-            "cannot_update_voice",
-            "Cannot update a conversation's voice if assistant audio is present.",
-        )
+    for direction in ("input", "output"):
+        where = object_of(at(merged, "audio", direction))
+        where["format"] = checked_format(where.get("format"), f"session.audio.{direction}.format")
+    _check_locked(session, merged, voice_is_locked=voice_is_locked, answering=answering)
     return merged
 
 
-def _check_keys(value: Object, keys: _Keys, where: str) -> None:
-    for name, each in value.items():
-        inner = keys.get(name)
-        if inner is None:
-            raise unknown_parameter(f"{where}.{name}")
-        if isinstance(inner, Mapping) and each is not None:
-            if not isinstance(each, dict):
-                raise invalid_type(f"{where}.{name}", "an object", kind_of(each))
-            _check_keys(each, inner, f"{where}.{name}")
+def _fresh(session: Object) -> Object:
+    """The session as it began."""
+    return initial_session(
+        text_of(session["type"]),
+        id=text_of(session["id"]),
+        model=text_of(session.get("model")),
+        expires_at=0,
+    )
 
 
-def _merge(into: Object, update: Object, keys: _Keys) -> None:
+def _merge(into: Object, update: Object, fresh: Object, path: tuple[str, ...] = ()) -> None:
     for name, each in update.items():
-        inner, old = keys[name], into.get(name)
-        if isinstance(inner, Mapping) and isinstance(each, dict) and isinstance(old, dict):
-            _merge(old, each, inner)
+        here, old = (*path, name), into.get(name)
+        if each is None:
+            into[name] = None if here == _TURN_DETECTION else copy.deepcopy(fresh.get(name))
+        elif here in _MERGED and isinstance(old, dict) and isinstance(each, dict):
+            _merge(old, each, object_of(fresh.get(name)), here)
         else:
             into[name] = copy.deepcopy(each)
 
 
+def _complete_transcription(kind: str, update: Object, merged_input: Object) -> None:
+    """Give the transcription its unset members as nulls, and check what its model allows."""
+    asked = at(update, "audio", "input", "transcription")
+    value = merged_input.get("transcription")
+    if not isinstance(value, dict):
+        return
+    where, model = "session.audio.input.transcription", text_of(value.get("model"))
+    if model == _STREAMING_WITHOUT_VAD and at(asked, "prompt") is not None:
+        raise _unsupported(f"{where}.prompt", model)
+    for name, models in (("languages", _LANGUAGES), ("keywords", _LANGUAGES), ("delay", _DELAYED)):
+        if at(asked, name) is not None and model not in models:
+            raise _unsupported(f"{where}.{name}", model)
+    if kind == "transcription" and model == _STREAMING_WITHOUT_VAD:
+        if at(update, *_TURN_DETECTION) is not None:
+            raise _unsupported(".".join(("session", *_TURN_DETECTION)), model)
+        # Null, or left out: it is off either way, though a session begins with it on.
+        merged_input["turn_detection"] = None
+    languages = ("languages",) if kind == "transcription" or model in _LANGUAGES else ()
+    shown = {name: each for name, each in value.items() if name not in _HIDDEN}
+    merged_input["transcription"] = {**dict.fromkeys((*_SHOWN, *languages)), **shown}
+
+
+def _unsupported(param: str, model: str) -> RefusedError:
+    # That it is refused is documented; the wording is our choice.
+    return RefusedError(
+        "invalid_value", f"Invalid '{param}': it is not supported with '{model}'.", param=param
+    )
+
+
 def _turn_detection(session: Object, update: Object, merged_input: Object) -> JsonValue:
     """Turn detection complete with its defaults, which depend on its type."""
-    path = ("audio", "input", "turn_detection")
-    merged, asked = merged_input.get("turn_detection"), at(update, *path)
+    asked = object_of(at(update, *_TURN_DETECTION))
+    merged = merged_input.get("turn_detection")
     if not isinstance(merged, dict):
         return None
-    kind = merged.setdefault("type", "server_vad")
-    defaults = _DETECTION.get(text_of(kind))
-    if defaults is None:
-        raise invalid_value(".".join(("session", *path, "type")), kind, _DETECTION)
-    kept = merged if at(session, *path, "type") == kind else object_of(asked)
-    return {**defaults, **{name: each for name, each in kept.items() if name in defaults}}
+    kind = text_of(merged.get("type")) or "server_vad"
+    defaults = detection_defaults(kind, text_of(session.get("model")))
+    for name, each in asked.items():
+        if each is not None and name not in defaults:
+            raise unknown_parameter(".".join(("session", *_TURN_DETECTION, name)))
+    kept = merged if at(session, *_TURN_DETECTION, "type") == kind else asked
+    settings = {name: kept[name] for name in defaults if kept.get(name) is not None}
+    return {**defaults, **settings}
 
 
-def _complete(holder: Object, name: str, members: tuple[str, ...]) -> None:
-    """Give an object its unset members back as nulls."""
-    value = holder.get(name)
-    if isinstance(value, dict):
-        holder[name] = {**dict.fromkeys(members), **value}
-
-
-def _check_values(session: Object) -> None:
-    if session.get("output_modalities", ["audio"]) not in _MODALITIES:
-        raise invalid_value(
-            "session.output_modalities", session.get("output_modalities"), ("text", "audio")
-        )
-    for direction in ("input", "output"):
-        where = object_of(at(session, "audio", direction))
-        where["format"] = checked_format(where.get("format"), f"session.audio.{direction}.format")
-    check_tools(session.get("tools"), "session.tools")
-
-
-def checked_format(value: JsonValue, where: str) -> JsonValue:
-    """An audio format, complete.
-
-    Raises:
-        RefusedError: if the server does not speak it.
-    """
-    kind = PCM if value is None else at(value, "type") if isinstance(value, dict) else value
-    if kind not in FORMATS:
-        raise invalid_value(f"{where}.type", kind, FORMATS)
-    return {"type": kind, "rate": 24000} if kind == PCM else {"type": kind}
-
-
-def check_tools(tools: JsonValue, where: str) -> None:
-    """Check the parameters of function tools.
-
-    Raises:
-        RefusedError: if one is not the schema of an object.
-    """
-    for number, tool in enumerate(objects_of(tools)):
-        if tool.get("type") != "function":
-            continue
-        if not text_of(tool.get("name")):
-            raise missing_parameter(f"{where}[{number}].name")
-        if tool.get("parameters") is not None and at(tool, "parameters", "type") != "object":
-            got = at(tool, "parameters", "type")
-            raise RefusedError(
-                "invalid_function_parameters",
-                f"Invalid schema for function '{tool['name']}': schema must be a JSON Schema of "
-                f"'type: \"object\"', got 'type: \"{got}\"'.",
-                param=f"{where}[{number}].parameters",
-            )
+def _check_locked(
+    session: Object, merged: Object, *, voice_is_locked: bool, answering: bool
+) -> None:
+    """Check that nothing is changed that no longer can be."""
+    if merged.get("model") != session.get("model"):
+        raise invalid_value("session.model", merged.get("model"), [text_of(session.get("model"))])
+    voice, speed = ("audio", "output", "voice"), ("audio", "output", "speed")
+    if voice_is_locked and at(merged, *voice) != at(session, *voice):
+        raise voice_locked()
+    if answering and at(merged, *speed) != at(session, *speed):
+        raise speed_locked()
+    if session.get("tracing") not in (None, merged.get("tracing")):
+        raise tracing_locked()
 
 
 def detection_of(session: Object) -> Detection | None:
@@ -252,15 +250,12 @@ def detection_of(session: Object) -> Detection | None:
     vad = at(session, "audio", "input", "turn_detection")
     if not isinstance(vad, dict):
         return None
-    silence_ms = vad.get("silence_duration_ms")
     if vad["type"] == "semantic_vad":
-        silence_ms = _EAGERNESS_MS.get(text_of(vad.get("eagerness")), _EAGERNESS_MS["auto"])
-    return Detection(
-        threshold=_number(vad.get("threshold"), 0.5),
-        prefix_padding_ms=int(_number(vad.get("prefix_padding_ms"), 300)),
-        silence_duration_ms=int(_number(silence_ms, 200)),
+        return Detection(silence_duration_ms=_EAGERNESS_MS[text_of(vad["eagerness"])])
+    threshold, padding, silence = (
+        vad[name] for name in ("threshold", "prefix_padding_ms", "silence_duration_ms")
     )
-
-
-def _number(value: JsonValue, default: float) -> float:
-    return value if isinstance(value, (int, float)) else default
+    assert isinstance(threshold, (int, float))
+    assert isinstance(padding, int)
+    assert isinstance(silence, int)
+    return Detection(threshold, padding, silence)

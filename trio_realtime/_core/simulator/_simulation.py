@@ -13,12 +13,14 @@ from typing import Final, final
 from pydantic import JsonValue
 
 from trio_realtime._core.simulator._conversation import Conversation
-from trio_realtime._core.simulator._errors import RefusedError, session_expired
+from trio_realtime._core.simulator._errors import RefusedError, session_expired, too_many_waiting
 from trio_realtime._core.simulator._frames import ClientFrame, check_frame, frame_from_data
 from trio_realtime._core.simulator._handshake import ClientHandshake
 from trio_realtime._core.simulator._history import History
-from trio_realtime._core.simulator._json import Object, at, object_of, text_of
+from trio_realtime._core.simulator._json import Object, at, object_of
 from trio_realtime._core.simulator._manner import Manner
+from trio_realtime._core.simulator._mcp import check_servers
+from trio_realtime._core.simulator._playback import Playback
 from trio_realtime._core.simulator._responder import Action
 from trio_realtime._core.simulator._responses import Question, Responses
 from trio_realtime._core.simulator._secrets import Secret
@@ -27,6 +29,16 @@ from trio_realtime._core.simulator._stage import Letters, Stage
 from trio_realtime._core.simulator._turns import Turns
 
 CLOSE_EXPIRED: Final = 1001
+
+DEFERRED_MAX: Final = 1024
+DEFERRED_BYTES_MAX: Final = 16 * 2**20
+"""How many client events wait for the end of a response, and their bytes. Our choice; that they
+wait is recorded."""
+
+_NOT_ON_SIDEBAND: Final = frozenset({"response.output_audio.delta"})
+"""What clients that attach to a call are not sent, as recorded: its audio goes elsewhere."""
+
+_COMMIT: Final = "input_audio_buffer.commit"
 
 
 @final
@@ -56,13 +68,21 @@ class Simulation:
         stage.conversation = Conversation(stage.id("conv_"))
         self._stage = stage
         self._handshake = handshake
+        self._unix_time = unix_time
+        self._began = now
         self._secret = secret
         self._history = History(stage)
-        self._responses = Responses(stage, self._history, self._catch_up)
+        # Who attaches to a call controls it; its audio is played by the server, elsewhere.
+        playback = Playback(stage) if handshake.is_sideband else None
+        self._responses = Responses(stage, self._history, self._catch_up, playback)
         self.turns: Turns = Turns(stage, self._history, self._responses)
         """What the user says, for whoever drives it."""
-        self._use_format()
-        self._deferred: deque[ClientFrame] = deque()
+        self.turns.session_updated()
+        if handshake.is_sideband:
+            stage.unsent = _NOT_ON_SIDEBAND
+        self._deferred: deque[tuple[ClientFrame, int]] = deque()
+        self._deferred_bytes = 0
+        self._behind_commit: deque[tuple[ClientFrame, int]] = deque()
         self._refusals: dict[str, deque[RefusedError]] = {}
         self._handlers: Mapping[str, Callable[[ClientFrame], None]] = {
             "session.update": self._update_session,
@@ -114,7 +134,9 @@ class Simulation:
     def open(self) -> None:
         """Greet the client, or refuse it."""
         stage, manner = self._stage, self._stage.manner
-        refusal = self._handshake.refusal(manner.api_key, self._secret, stage.now)
+        refusal = self._handshake.refusal(
+            manner.api_key, self._secret, stage.now, models=manner.models
+        )
         if refusal is not None:
             error, code = refusal
             stage.end(error, code, error.close_reason)
@@ -122,7 +144,27 @@ class Simulation:
         # Sideband: the session was created with the call.
         if not manner.omit_session_created and not self._handshake.is_sideband:
             self.emit("session.created", {"session": stage.session})
+        self._responses.mcp.attach(stage.session.get("tools"))
         stage.later(manner.session_seconds, self._expiry())
+
+    def read_clock(self, now: float) -> None:
+        """Take a reading of the clock, before something is driven."""
+        self._stage.now = now
+
+    def fail(self, error: RefusedError, code: int) -> None:
+        """End the session with an error, and a CLOSE whose reason names it."""
+        self._stage.end(error, code, error.close_reason)
+
+    def press(self, key: str) -> None:
+        """Tell of a key that was pressed on a telephone. This event alone has no `event_id`."""
+        received_at = int(self._unix_time + self._stage.now - self._began)
+        self._stage.send(
+            {
+                "type": "input_audio_buffer.dtmf_event_received",
+                "event": key,
+                "received_at": received_at,
+            }
+        )
 
     def expire(self) -> None:
         """End the session, as if its time were up."""
@@ -146,15 +188,40 @@ class Simulation:
         try:
             frame = frame_from_data(data)
         except RefusedError as error:
-            self._stage.refuse(error, None)
+            if self.closing is None:
+                self._stage.refuse(error, None)
             return None
+        if self._behind_commit:
+            self._behind_commit.append((frame, len(data)))
+        elif frame.type == _COMMIT and self._stage.manner.commit_seconds:
+            self._behind_commit.append((frame, len(data)))
+            self._stage.later(self._stage.manner.commit_seconds, self._work_off())
+        else:
+            self._take(frame, len(data))
+        return frame
+
+    def _work_off(self) -> Iterator[float]:
+        """Take the commit that took its time, and what came behind it."""
+        while self._behind_commit:
+            self._take(*self._behind_commit.popleft())
+            if self._behind_commit and self._behind_commit[0][0].type == _COMMIT:
+                yield self._stage.manner.commit_seconds
+
+    def _take(self, frame: ClientFrame, size: int) -> None:
         # A server that is answering acknowledges new items only after `response.done`, and
         # whatever names such an item has to wait behind it.
         if self._responses.active is not None and self._is_deferred(frame):
-            self._deferred.append(frame)
+            self._defer(frame, size)
         elif self.closing is None:
             self._guarded(frame)
-        return frame
+
+    def _defer(self, frame: ClientFrame, size: int) -> None:
+        size += self._deferred_bytes
+        if len(self._deferred) >= DEFERRED_MAX or size > DEFERRED_BYTES_MAX:
+            self._stage.refuse(too_many_waiting(), frame.get("event_id"))
+        else:
+            self._deferred.append((frame, size - self._deferred_bytes))
+            self._deferred_bytes = size
 
     def _guarded(self, frame: ClientFrame) -> None:
         try:
@@ -169,13 +236,22 @@ class Simulation:
             return True
         item_id = frame.get("item_id")
         return item_id is not None and any(
-            at(waiting, "item", "id") == item_id for waiting in self._deferred
+            at(waiting, "item", "id") == item_id for waiting, _ in self._deferred
         )
 
-    def _catch_up(self) -> None:
-        """Answer what had to wait: no response is active any more."""
+    def _catch_up(self, spoken_seconds: float | None) -> None:
+        """Answer what had to wait: no response is active any more.
+
+        Args:
+            spoken_seconds: How long the audio is of the response that ended, if it was one of the
+                default conversation.
+        """
         while self._deferred:
-            self._guarded(self._deferred.popleft())
+            frame, size = self._deferred.popleft()
+            self._deferred_bytes -= size
+            self._guarded(frame)
+        if spoken_seconds is not None:
+            self.turns.idle.start(spoken_seconds)
 
     def refuse_next(self, type: str, error: RefusedError) -> None:  # noqa: A002 - the wire's name
         """Refuse the next client event of this type."""
@@ -187,17 +263,18 @@ class Simulation:
 
     def _update_session(self, frame: ClientFrame) -> None:
         stage = self._stage
-        stage.session = updated_session(
+        update = object_of(frame["session"])
+        updated = updated_session(
             stage.session,
-            object_of(frame["session"]),
+            update,
             voice_is_locked=stage.conversation.has_assistant_audio,
+            answering=self._responses.is_answering,
         )
-        self._use_format()
+        check_servers(update.get("tools"), "session.tools")
+        stage.session = updated
+        self.turns.session_updated()
         self.emit("session.updated", {"session": stage.session})
-
-    def _use_format(self) -> None:
-        audio = at(self._stage.session, "audio", "input", "format", "type")
-        self.turns.use_format(text_of(audio))
+        self._responses.mcp.attach(stage.session.get("tools"))
 
     def speech_started(self) -> None:
         """Let somebody begin to speak, whatever the audio says.
@@ -214,6 +291,24 @@ class Simulation:
             RuntimeError: if nobody speaks.
         """
         self.turns.speech_stopped()
+
+    def late_done(self, seconds: float, *, stays_active: bool = True, duplicates: int = 0) -> None:
+        """Have the `response.done` of the active response, or of the next, come late.
+
+        Args:
+            seconds: How long after what comes before it.
+            stays_active: Whether the response is in progress until then, so that it can still be
+                cancelled and no other may begin. If not, only the event is late.
+            duplicates: How often it comes once more.
+        """
+        self._responses.late_done(seconds, stays_active=stays_active, duplicates=duplicates)
+
+    def rate_limits(self, *, limit: int | None = None, remaining: int | None = None) -> None:
+        """Set the token limit a minute, and what remains of it before the next response.
+
+        Directly after its `response.done`, that one is followed by `rate_limits.updated`.
+        """
+        self._responses.rate_limits(limit, remaining)
 
     @property
     def questions(self) -> deque[Question]:

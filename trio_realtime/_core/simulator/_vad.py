@@ -3,6 +3,9 @@
 All times are audio time: milliseconds from the first sample of the session, whatever the clock
 says. The real server's detection is a model; ours compares the energy of 20 ms windows with the
 threshold. This module does not know what a turn causes.
+
+Our choice, for no recording shows it: a sample may be split over two appends, and half a sample at
+the end of what is committed is dropped.
 """
 
 from __future__ import annotations
@@ -34,9 +37,9 @@ _BUFFER_MAX: Final = 16 * 2**20
 class Detection:
     """When voice detection calls something a turn."""
 
-    threshold: float
-    prefix_padding_ms: int
-    silence_duration_ms: int
+    threshold: float = 0.5
+    prefix_padding_ms: int = 300
+    silence_duration_ms: int = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,13 @@ class Spoken:
     """Audio that was committed."""
 
     audio: bytes
+    ms: float
+    """How long it is, also where its beginning was forgotten."""
     speech_ms: float
     """How long somebody spoke in it."""
+
+
+_USUAL: Final = Detection()
 
 
 class InputAudio:
@@ -72,6 +80,7 @@ class InputAudio:
         self._scanned = 0  # where detection goes on
         self._loud_windows = 0
         self._onset = 0  # where the first of the loud windows began
+        self._voice: int | None = None  # where speech began that is not committed
         self._loud_end = 0  # where the last loud window ended
         self._begin = 0  # where the turn's audio begins, padding included
 
@@ -92,6 +101,11 @@ class InputAudio:
     def _time(self, offset: int) -> int:
         return self._base_ms + offset // self._per_ms
 
+    @property
+    def has_voice(self) -> bool:
+        """Whether somebody spoke in what is not committed."""
+        return self._voice is not None
+
     def use_format(self, format: str) -> None:  # noqa: A002 - the wire's name
         """Take audio in another format from now on. What is in the buffer is forgotten."""
         if format != self.format:
@@ -99,7 +113,7 @@ class InputAudio:
             self.format = format
             self._data.clear()
             self._end = self._scanned = self._committed = 0
-            self._rest()
+            self.rest()
 
     def append(self, audio: bytes, detection: Detection | None) -> Iterator[Turn]:
         """Take audio in.
@@ -110,16 +124,17 @@ class InputAudio:
         self._data += audio
         self._end += len(audio)
         if detection is None:
-            self._scanned = self._end
-            self._loud_windows = 0
+            # To know whether there is speech in what is committed; it makes no turns.
+            for _ in self._scan(_USUAL, makes_turns=False):
+                pass
         else:
-            yield from self._scan(detection)
+            yield from self._scan(detection, makes_turns=True)
         quiet = detection is not None and not self.speaking
         kept = _QUIET_KEPT_MS * self._per_ms if quiet else _BUFFER_MAX
         if len(self._data) > kept:
             del self._data[:-kept]
 
-    def _scan(self, detection: Detection) -> Iterator[Turn]:
+    def _scan(self, detection: Detection, *, makes_turns: bool) -> Iterator[Turn]:
         window = _WINDOW_MS * self._per_ms
         silence = detection.silence_duration_ms * self._per_ms
         while self._end - self._scanned >= window:
@@ -128,7 +143,10 @@ class InputAudio:
                 self._onset = self._onset if self._loud_windows else start
                 self._loud_windows += 1
                 self._loud_end = self._scanned
-                if not self.speaking and self._loud_windows >= _ONSET_WINDOWS:
+                if self._loud_windows < _ONSET_WINDOWS:
+                    continue
+                self._voice = self._onset if self._voice is None else self._voice
+                if makes_turns and not self.speaking:
                     padding = detection.prefix_padding_ms * self._per_ms
                     self._begin = max(self._onset - padding, self._committed)
                     self.speaking = True
@@ -146,36 +164,71 @@ class InputAudio:
 
     def begin(self) -> Turn:
         """Begin a turn here and now, whatever the energy says."""
+        self._align()
         self.speaking = self.driven = True
-        self._begin = self._onset = self._end
+        self._begin = self._voice = self._end
         return Turn("started", self.position_ms)
+
+    def hear(self, audio: bytes) -> None:
+        """Take speech in, whatever its energy."""
+        self._align()
+        self._voice = self._end if self._voice is None else self._voice
+        self._data += audio
+        self._end += len(audio)
+        self._scanned = self._loud_end = self._end
 
     def stop(self) -> Spoken:
         """End the turn where detection stands, and take what was spoken in it."""
-        end = self._end if self.driven else self._scanned
-        last = end if self.driven else self._loud_end
-        spoken = Spoken(self._take(self._begin, end), (last - self._onset) / self._per_ms)
-        self._committed = self._scanned = end
-        self._rest()
+        if self.driven:
+            self._align()
+            spoken = self._spoken(self._begin, self._end, self._end)
+        else:
+            spoken = self._spoken(self._begin, self._scanned, self._loud_end)
+        self.rest()
         return spoken
 
     def commit(self) -> Spoken:
-        """Take all that came since the last turn, commit or clear."""
-        spoken = Spoken(self._take(self._committed, self._end), self.uncommitted_ms)
-        self._committed = self._scanned = self._end
-        self._rest()
+        """Take all that came since the last turn, commit or clear.
+
+        A turn that goes on does so: what comes from now on is its audio.
+        """
+        self._align()
+        torn = self._end - self._scanned if self._loud_windows else 0
+        spoken = self._spoken(self._committed, self._end, self._loud_end + torn)
+        self._begin = self._onset = self._end
+        if self.speaking:
+            self._voice = self._end
         return spoken
 
     def clear(self) -> None:
         """Forget all that came since the last turn, commit or clear."""
         self.commit()
+        self.rest()
+
+    def rest(self) -> None:
+        """Forget that somebody speaks."""
+        self.speaking = self.driven = False
+        self._loud_windows = 0
+        self._voice = None
+
+    def _align(self) -> None:
+        if self.format == PCM and self._end % 2:
+            del self._data[-1]
+            self._end -= 1
+
+    def _spoken(self, begin: int, end: int, last: int) -> Spoken:
+        voice = end if self._voice is None else self._voice
+        spoken = Spoken(
+            self._take(begin, end),
+            ms=(end - begin) / self._per_ms,
+            speech_ms=max(0, last - voice) / self._per_ms,
+        )
+        self._committed = self._scanned = end
+        self._voice = None
+        return spoken
 
     def _take(self, begin: int, end: int) -> bytes:
         first = self._end - len(self._data)
         taken = bytes(self._data[max(0, begin - first) : end - first])
         del self._data[: end - first]
         return taken
-
-    def _rest(self) -> None:
-        self.speaking = self.driven = False
-        self._loud_windows = 0

@@ -15,6 +15,7 @@ from trio_realtime.audio import (
     mulaw_from_pcm,
     pcm_from_alaw,
     pcm_from_mulaw,
+    resample,
     silence,
     tone,
 )
@@ -62,10 +63,20 @@ def spoken_word(number: int, ms: int, format: str) -> bytes:  # noqa: A002 - the
     sound = tone(_PITCHES_HZ[number], ms - _GAP_MS, volume=_VOLUME, sample_rate_hz=rate_hz)
     # `silence` counts in PCM at 24 kHz: a third of it at 8 kHz.
     pcm = sound + silence(_GAP_MS)[: _GAP_MS * 2 * rate_hz // 1000]
-    pcm = pcm[: ms * 2 * rate_hz // 1000]
+    return _compressed(pcm[: ms * 2 * rate_hz // 1000], format)
+
+
+def _compressed(pcm: bytes, format: str) -> bytes:  # noqa: A002 - the wire's name
     if format == MULAW:
         return mulaw_from_pcm(pcm)
     return alaw_from_pcm(pcm) if format == ALAW else pcm
+
+
+@lru_cache(maxsize=16)
+def encoded(pcm: bytes, format: str) -> bytes:  # noqa: A002 - the wire's name
+    """PCM at 24 kHz in any of the formats."""
+    rate_hz = PCM_RATE_HZ if format == PCM else G711_RATE_HZ
+    return _compressed(resample(pcm, PCM_RATE_HZ, rate_hz), format)
 
 
 def speech(count: int, speed: float, format: str, *, first: int = 0) -> bytes:  # noqa: A002

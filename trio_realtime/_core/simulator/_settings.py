@@ -1,0 +1,347 @@
+"""What the settings of a session and of a response may be: types, ranges, names.
+
+The ranges are the specification's. That a value out of range is refused in the platform's usual
+words, and that custom ids (of models that transcribe, of prompts, of voices) are all taken, is our
+choice. This module does not know what the settings were before, nor what they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from pydantic import JsonValue
+
+from trio_realtime._core.simulator._errors import (
+    RefusedError,
+    invalid_type,
+    invalid_value,
+    missing_parameter,
+    out_of_range,
+    string_too_long,
+    unknown_parameter,
+)
+from trio_realtime._core.simulator._json import Object, at, kind_of, object_of, text_of
+from trio_realtime._core.simulator._voice import FORMATS, PCM
+
+Check: TypeAlias = Callable[[JsonValue, str], None]
+"""Refuses a value that does not fit at a place, which has a name."""
+
+VOICES: Final = (
+    *("alloy", "ash", "ballad", "coral", "echo"),
+    *("sage", "shimmer", "verse", "marin", "cedar"),
+)
+
+INCLUDE_LOGPROBS: Final = "item.input_audio_transcription.logprobs"
+
+_METADATA_MAX: Final = 16
+_METADATA_KEY_MAX: Final = 64
+_METADATA_VALUE_MAX: Final = 512
+
+# No limit is known; a minute is longer than anybody pauses.
+_VAD_MS_MAX: Final = 60_000
+
+
+def text(value: JsonValue, where: str) -> None:
+    """Any string."""
+    if not isinstance(value, str):
+        raise invalid_type(where, "a string", kind_of(value))
+
+
+def flag(value: JsonValue, where: str) -> None:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise invalid_type(where, "a boolean", kind_of(value))
+
+
+def free(value: JsonValue, where: str) -> None:
+    """Any object."""
+    if not isinstance(value, dict):
+        raise invalid_type(where, "an object", kind_of(value))
+
+
+def integer(low: int, high: int | None = None) -> Check:
+    """An integer from `low` to `high`."""
+
+    def check(value: JsonValue, where: str) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise invalid_type(where, "an integer", kind_of(value))
+        if value < low or (high is not None and value > high):
+            raise out_of_range(where, value, low, high)
+
+    return check
+
+
+def number(low: float, high: float) -> Check:
+    """A number from `low` to `high`."""
+
+    def check(value: JsonValue, where: str) -> None:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise invalid_type(where, "a decimal number", kind_of(value))
+        if not low <= value <= high:
+            raise out_of_range(where, value, low, high)
+
+    return check
+
+
+def choice(*names: str) -> Check:
+    """One of some strings."""
+
+    def check(value: JsonValue, where: str) -> None:
+        if value not in names:
+            raise invalid_value(where, value, names)
+
+    return check
+
+
+def array(of: Check, *, fewest: int = 0) -> Check:
+    """An array, each of whose members fits."""
+
+    def check(value: JsonValue, where: str) -> None:
+        if not isinstance(value, list):
+            raise invalid_type(where, "an array", kind_of(value))
+        if len(value) < fewest:
+            raise RefusedError(
+                "array_below_min_length",
+                f"Invalid '{where}': array too short. Expected an array with minimum length "
+                f"{fewest}, but got an array with length {len(value)} instead.",
+                param=where,
+            )
+        for position, each in enumerate(value):
+            of(each, f"{where}[{position}]")
+
+    return check
+
+
+def members(rules: Mapping[str, Check], *, required: tuple[str, ...] = ()) -> Check:
+    """An object of such members and no others. Null stands for the default, so it always fits."""
+
+    def check(value: JsonValue, where: str) -> None:
+        if not isinstance(value, dict):
+            raise invalid_type(where, "an object", kind_of(value))
+        for name in value:
+            if name not in rules:
+                raise unknown_parameter(f"{where}.{name}")
+        for name in required:
+            if value.get(name) is None:
+                raise missing_parameter(f"{where}.{name}")
+        for name, each in value.items():
+            if each is not None:
+                rules[name](each, f"{where}.{name}")
+
+    return check
+
+
+def _or_choice(names: tuple[str, ...], otherwise: Check) -> Check:
+    """One of some strings, or what is no string."""
+
+    def check(value: JsonValue, where: str) -> None:
+        (choice(*names) if isinstance(value, str) else otherwise)(value, where)
+
+    return check
+
+
+def checked_format(value: JsonValue, where: str) -> JsonValue:
+    """An audio format, complete. A rate that G.711 was given is dropped: our choice.
+
+    Raises:
+        RefusedError: if the server does not speak it.
+    """
+    given = value if isinstance(value, dict) else {"type": PCM if value is None else value}
+    kind = given.get("type", PCM)
+    if kind not in FORMATS:
+        raise invalid_value(f"{where}.type", kind, FORMATS)
+    if kind != PCM:
+        return {"type": kind}
+    if given.get("rate", 24000) not in (24000, None):
+        raise invalid_value(f"{where}.rate", given["rate"], ("24000",))
+    return {"type": kind, "rate": 24000}
+
+
+def _format(value: JsonValue, where: str) -> None:
+    checked_format(value, where)
+
+
+def _modalities(value: JsonValue, where: str) -> None:
+    # Audio always comes with its transcript, so there is no third choice.
+    if value not in (["text"], ["audio"]):
+        raise invalid_value(where, value, ("text", "audio"))
+
+
+def _max_output_tokens(value: JsonValue, where: str) -> None:
+    if value != "inf":
+        integer(1, 4096)(value, where)
+
+
+def by_type(kinds: Mapping[str, Check]) -> Check:
+    """An object whose `type` says what else it holds."""
+
+    def check(value: JsonValue, where: str) -> None:
+        free(value, where)
+        kind = object_of(value).get("type")
+        if kind is None:
+            raise missing_parameter(f"{where}.type")
+        choice(*kinds)(kind, f"{where}.type")
+        kinds[text_of(kind)](value, where)
+
+    return check
+
+
+def _parameters(tool: JsonValue, where: str) -> None:
+    parameters = object_of(tool).get("parameters")
+    if isinstance(parameters, dict) and parameters.get("type") != "object":
+        raise RefusedError(
+            "invalid_function_parameters",
+            f"Invalid schema for function '{at(tool, 'name')}': schema must be a JSON Schema "
+            f"of 'type: \"object\"', got 'type: \"{parameters.get('type')}\"'.",
+            param=f"{where}.parameters",
+        )
+
+
+def _function(value: JsonValue, where: str) -> None:
+    shape = {"type": text, "name": text, "description": text, "parameters": free}
+    members(shape, required=("name",))(value, where)
+    _parameters(value, where)
+
+
+def _allowed_tools(value: JsonValue, where: str) -> None:
+    (array(text) if isinstance(value, list) else free)(value, where)
+
+
+_MCP: Final = members(
+    {
+        **dict.fromkeys(("type", "server_label", "server_url", "connector_id", "tunnel_id"), text),
+        **dict.fromkeys(("authorization", "server_description"), text),
+        "headers": free,
+        "allowed_tools": _allowed_tools,
+        "allowed_callers": array(text),
+        "require_approval": _or_choice(("always", "never"), free),
+        "defer_loading": flag,
+    },
+    required=("server_label",),
+)
+_TOOL: Final = by_type({"function": _function, "mcp": _MCP})
+_TOOL_CHOICE: Final = _or_choice(
+    ("none", "auto", "required"),
+    by_type(
+        {
+            "function": members({"type": text, "name": text}, required=("name",)),
+            "mcp": members(
+                {"type": text, "server_label": text, "name": text}, required=("server_label",)
+            ),
+        }
+    ),
+)
+_VOICE: Final = _or_choice(VOICES, members({"id": text}, required=("id",)))
+_TRACING: Final = _or_choice(
+    ("auto",), members({"workflow_name": text, "group_id": text, "metadata": free})
+)
+_TRUNCATION: Final = _or_choice(
+    ("auto", "disabled"),
+    members(
+        {
+            "type": choice("retention_ratio"),
+            "retention_ratio": number(0, 1),
+            "token_limits": members({"post_instructions": integer(0)}),
+        },
+        required=("type", "retention_ratio"),
+    ),
+)
+_SPOKEN: Final[Mapping[str, Check]] = {"format": _format, "voice": _VOICE}
+_ANSWERS: Final[Mapping[str, Check]] = {
+    "output_modalities": _modalities,
+    "instructions": text,
+    "tools": array(_TOOL),
+    "tool_choice": _TOOL_CHOICE,
+    "parallel_tool_calls": flag,
+    "reasoning": members({"effort": choice("minimal", "low", "medium", "high", "xhigh")}),
+    "max_output_tokens": _max_output_tokens,
+    "prompt": members({"id": text, "version": text, "variables": free}, required=("id",)),
+}
+_INPUT: Final = members(
+    {
+        "format": _format,
+        "transcription": members(
+            {
+                "model": text,
+                "language": text,
+                "languages": array(text, fewest=1),
+                "keywords": array(text),
+                "prompt": text,
+                "delay": choice("minimal", "low", "medium", "high", "xhigh"),
+            }
+        ),
+        "noise_reduction": members({"type": choice("near_field", "far_field")}),
+        "turn_detection": members(
+            {
+                "type": choice("server_vad", "semantic_vad"),
+                "threshold": number(0, 1),
+                "prefix_padding_ms": integer(0, _VAD_MS_MAX),
+                "silence_duration_ms": integer(0, _VAD_MS_MAX),
+                "idle_timeout_ms": integer(5000, 30_000),
+                "eagerness": choice("low", "medium", "high", "auto"),
+                "create_response": flag,
+                "interrupt_response": flag,
+            }
+        ),
+    }
+)
+_INCLUDE: Final = array(choice(INCLUDE_LOGPROBS))
+
+SESSION_CHECKS: Final[Mapping[str, Check]] = {
+    "realtime": members(
+        {
+            **_ANSWERS,
+            "type": text,
+            "model": text,
+            "audio": members(
+                {"input": _INPUT, "output": members({**_SPOKEN, "speed": number(0.25, 1.5)})}
+            ),
+            "include": _INCLUDE,
+            "tracing": _TRACING,
+            "truncation": _TRUNCATION,
+        }
+    ),
+    "transcription": members(
+        {"type": text, "audio": members({"input": _INPUT}), "include": _INCLUDE}
+    ),
+}
+"""What a `session.update` may hold, by the type of the session."""
+
+
+def _metadata(value: JsonValue, where: str) -> None:
+    free(value, where)
+    given = object_of(value)
+    if len(given) > _METADATA_MAX:
+        raise RefusedError(
+            "object_above_max_properties",
+            f"Invalid '{where}': too many properties. Expected an object with at most "
+            f"{_METADATA_MAX} properties, but got an object with {len(given)} properties instead.",
+            param=where,
+        )
+    for name, each in given.items():
+        if len(name) > _METADATA_KEY_MAX:
+            raise string_too_long(where, len(name), _METADATA_KEY_MAX)
+        text(each, f"{where}.{name}")
+        if len(text_of(each)) > _METADATA_VALUE_MAX:
+            raise string_too_long(f"{where}.{name}", len(text_of(each)), _METADATA_VALUE_MAX)
+
+
+_RESPONSE: Final = members(
+    {
+        **_ANSWERS,
+        "audio": members({"output": members(_SPOKEN)}),
+        "conversation": choice("auto", "none"),
+        "metadata": _metadata,
+        "input": array(free),
+    }
+)
+
+
+def check_response(create: Object) -> None:
+    """Check the parameters of a `response.create`.
+
+    Raises:
+        RefusedError: if they do not fit.
+    """
+    _RESPONSE(create, "response")
