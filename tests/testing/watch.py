@@ -55,7 +55,8 @@ class Watch:
         def watched_open(simulation: Simulation) -> None:
             greeted = not simulation._handshake.is_sideband
             greeted = greeted and not simulation._stage.manner.omit_session_created
-            self._orders[simulation._stage] = Order(greeting=greeted)
+            usual = simulation._stage.manner.event_order == "openai"
+            self._orders[simulation._stage] = Order(greeting=greeted) if usual else None
             _OPEN(simulation)
 
         def watched_push(session: SimulatedSession, event: Mapping[str, JsonValue]) -> None:
