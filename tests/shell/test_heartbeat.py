@@ -46,6 +46,18 @@ async def test_a_peer_that_answers_pings_stays(autojump_clock: trio.testing.Mock
         assert conn.statistics().last_ping_ms is not None
 
 
+async def test_no_reading_of_the_clock_makes_it_stand_still(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    # At 41.199, 20 s after 21.199, the difference of the two is less than 20: what is left to wait
+    # for is then too little to change the time.
+    async with line_to(polite) as endpoint:
+        await trio.sleep(1.199)
+        async with open_realtime("m", endpoint=endpoint) as conn:
+            await trio.sleep(3600)
+            assert conn.close_info is None
+
+
 async def test_without_an_interval_nobody_pings(autojump_clock: trio.testing.MockClock) -> None:
     async with line_to(black_hole) as endpoint:
         options = Options(ping_interval=None)

@@ -32,10 +32,11 @@ async def heartbeat(link: Link, transport: Transport) -> None:
             # Nobody reads, so a pong would not be seen either: no verdict, and then afresh.
             await link.resumed.park()
             continue
-        heard_at = max(transport.last_received, link.resumed_at)
-        silent_for = trio.current_time() - heard_at
-        if silent_for < interval:
-            await trio.sleep(interval - silent_for)
+        # Until a time, not for a while: what remains of a while can be too little to add to the
+        # clock's reading, and a clock that only sleepers advance would stand still.
+        due = max(transport.last_received, link.resumed_at) + interval
+        if trio.current_time() < due:
+            await trio.sleep_until(due)
             continue
         if not await _shows_life(link, transport):
             info = CloseInfo(None, "", "network")
