@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from functools import partial
 from typing import TYPE_CHECKING, Final, final
 
 import outcome
 import trio
-from pydantic import JsonValue
 
 from trio_realtime._core.simulator import (
     ClientFrame,
@@ -22,10 +21,10 @@ from trio_realtime._core.simulator import (
     Conversation,
     Object,
     Question,
-    RefusedError,
     Simulation,
 )
 from trio_realtime._transport import TransportClosed
+from trio_realtime.testing._drivers import Drivers
 from trio_realtime.testing._responders import Answer, plan_from_answer
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ _CLOSE_SECONDS: Final = 5
 
 
 @final
-class SimulatedSession:
+class SimulatedSession(Drivers):
     """One client's session on a simulated server: look at it, and drive it.
 
     Everything here may be called from any task of the same Trio run, at any time. After the
@@ -68,16 +67,15 @@ class SimulatedSession:
         asked: Asked,
         start: Callable[[Callable[[], Awaitable[None]]], None],
     ) -> None:
+        super().__init__(simulation)
         self.handshake = handshake
         self.conversation = simulation.conversation
-        self._simulation = simulation
         self._asked = asked
         self._start = start
         self._log: deque[tuple[ClientFrame, int]] = deque()
         self._log_bytes = 0
         self._count = 0  # frames received since the session began
         self._seen: dict[str, int] = {}  # by type, how many of them wait_for has gone past
-        self._raw: deque[str | bytes] = deque()
         self._paused = False
         self._closed = False
         self._changed = trio.lowlevel.ParkingLot()
@@ -126,56 +124,6 @@ class SimulatedSession:
         await trio.lowlevel.checkpoint()
         while not self._closed:
             await self._changed.park()
-
-    def push(self, event: Mapping[str, JsonValue]) -> None:
-        """Send any server event. It gets an `event_id` if it has none."""
-        fields = dict(event)
-        self._simulation.emit(str(fields.pop("type")), fields)
-        self._settle()
-
-    def send_raw(self, data: str | bytes) -> None:
-        """Send any message: text, or bytes as a binary message. It goes out as it is."""
-        self._simulation.outbox.append(data)
-        self._settle()
-
-    def speech_started(self) -> None:
-        """Let the user begin to speak, whatever the audio says.
-
-        Raises:
-            RuntimeError: if somebody speaks already.
-        """
-        self._simulation.speech_started()
-        self._settle()
-
-    def speech_stopped(self) -> None:
-        """Let the user stop: the turn is committed, and answered if the session says so.
-
-        Raises:
-            RuntimeError: if nobody speaks.
-        """
-        self._simulation.speech_stopped()
-        self._settle()
-
-    def refuse_next(
-        self,
-        type: str,  # noqa: A002 - the wire's name
-        code: str,
-        message: str = "The request was refused.",
-        *,
-        param: str | None = None,
-    ) -> None:
-        """Refuse the next client event of this type with an `error` event."""
-        self._simulation.refuse_next(type, RefusedError(code, message, param=param))
-
-    def expire(self) -> None:
-        """End the session as if its 60 minutes were over: an error, then close 1001."""
-        self._simulation.expire()
-        self._settle()
-
-    def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the WebSocket, after what is to be sent."""
-        self._simulation.close(code, reason)
-        self._settle()
 
     def drop(self) -> None:
         """Lose the network: the connection ends without a word, and what was not sent is lost."""

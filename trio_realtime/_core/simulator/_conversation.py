@@ -51,7 +51,8 @@ class Entry:
     """How much audio the model has generated for it, or None where it does not speak."""
 
     was_cut: bool = False
-    """Whether its audio was truncated: its transcript is gone."""
+    """Whether its audio was truncated. What the user did not hear is not in the text either: the
+    whole transcript goes."""
 
     format: str = "audio/pcm"
     """The format of its audio."""
@@ -79,7 +80,16 @@ class Entry:
     @property
     def spoken(self) -> str:
         """All transcripts in its content, joined by spaces."""
-        return self._joined("transcript")
+        return "" if self.was_cut else self._joined("transcript")
+
+    @property
+    def shown(self) -> Object:
+        """The item as it is now, as a copy: what was cut while it streamed has no transcript."""
+        item = copy.deepcopy(self.item)
+        if self.was_cut:
+            for part in objects_of(item.get("content")):
+                part["transcript"] = None
+        return item
 
     def _joined(self, name: str) -> str:
         texts = (text_of(part.get(name)) for part in objects_of(self.item.get("content")))
@@ -108,7 +118,7 @@ class Conversation:
     @property
     def items(self) -> list[Object]:
         """The items in the server's order, as copies."""
-        return [copy.deepcopy(entry.item) for entry in self._entries]
+        return [entry.shown for entry in self._entries]
 
     @property
     def last_id(self) -> str | None:
@@ -186,9 +196,6 @@ class Conversation:
         self._has_spoken = self._has_spoken or bool(entry.audio_ms)
         entry.audio_ms = milliseconds
         entry.was_cut = True
-        # What the user did not hear is not in the text either: the whole transcript goes.
-        for part in objects_of(entry.item.get("content")):
-            part["transcript"] = None
 
     def _place(self, item_id: str) -> int:
         # From the end: what is asked for is nearly always new.

@@ -106,7 +106,7 @@ def default_reply(
     callable_tools = _tools(tools, context)
     forced = _forced(callable_tools, tool_choice)
     said = next((entry for entry in reversed(context) if entry.role == "user"), None)
-    text = "" if said is None else said.written
+    text = "" if said is None else said.written or said.heard
     calls = [] if tool_choice == "none" else _calls(text, callable_tools)
     if calls or forced is not None:
         return tuple(calls) or tuple(forced.call("") if forced else ())

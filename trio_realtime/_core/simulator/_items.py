@@ -193,8 +193,7 @@ def audio_from_text(value: JsonValue, param: str) -> bytes:
 
 def item_with_audio(entry: Entry) -> Object:
     """An item as `retrieve` shows it: with its audio, as far as it was kept."""
-    item = copy.deepcopy(entry.item)
-    audio = entry.audio
+    item, audio = entry.shown, entry.audio
     if entry.audio_ms is not None:
         whole = audio or speech(entry.words, entry.speed, entry.format)
         audio = whole[: entry.audio_ms * bytes_per_ms(entry.format)]

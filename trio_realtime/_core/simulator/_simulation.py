@@ -14,7 +14,12 @@ from pydantic import JsonValue
 
 from trio_realtime._core.simulator._conversation import Conversation
 from trio_realtime._core.simulator._errors import RefusedError, session_expired, too_many_waiting
-from trio_realtime._core.simulator._frames import ClientFrame, check_frame, frame_from_data
+from trio_realtime._core.simulator._frames import (
+    CLIENT_EVENTS,
+    ClientFrame,
+    check_frame,
+    frame_from_data,
+)
 from trio_realtime._core.simulator._handshake import ClientHandshake
 from trio_realtime._core.simulator._history import History
 from trio_realtime._core.simulator._json import Object, at, object_of
@@ -34,9 +39,6 @@ DEFERRED_MAX: Final = 1024
 DEFERRED_BYTES_MAX: Final = 16 * 2**20
 """How many client events wait for the end of a response, and their bytes. Our choice; that they
 wait is recorded."""
-
-_NOT_ON_SIDEBAND: Final = frozenset({"response.output_audio.delta"})
-"""What clients that attach to a call are not sent, as recorded: its audio goes elsewhere."""
 
 _COMMIT: Final = "input_audio_buffer.commit"
 
@@ -78,8 +80,6 @@ class Simulation:
         self.turns: Turns = Turns(stage, self._history, self._responses)
         """What the user says, for whoever drives it."""
         self.turns.session_updated()
-        if handshake.is_sideband:
-            stage.unsent = _NOT_ON_SIDEBAND
         self._deferred: deque[tuple[ClientFrame, int]] = deque()
         self._deferred_bytes = 0
         self._behind_commit: deque[tuple[ClientFrame, int]] = deque()
@@ -254,7 +254,13 @@ class Simulation:
             self.turns.idle.start(spoken_seconds)
 
     def refuse_next(self, type: str, error: RefusedError) -> None:  # noqa: A002 - the wire's name
-        """Refuse the next client event of this type."""
+        """Refuse the next client event of this type.
+
+        Raises:
+            ValueError: if there is no such type.
+        """
+        if type not in CLIENT_EVENTS:
+            raise ValueError(f"there is no client event {type!r}; there are {CLIENT_EVENTS}")
         self._refusals.setdefault(type, deque()).append(error)
 
     def _refuse_if_told(self, type: str) -> None:  # noqa: A002 - the wire's name

@@ -49,8 +49,6 @@ class Stage:
         """Messages to be sent, in order."""
         self.closing: tuple[int, str] | None = None
         """The close code and reason, once the session is over and `outbox` was sent."""
-        self.unsent: frozenset[str] = frozenset()
-        """Types of events that this client is not sent."""
         self._order = count()
         self._jobs: list[tuple[float, int, Job]] = []
 
@@ -60,8 +58,6 @@ class Stage:
 
     def emit(self, type: str, fields: Mapping[str, JsonValue]) -> None:  # noqa: A002
         """Send a server event."""
-        if type in self.unsent:
-            return
         frame: Object = {"type": type}
         if not self.manner.omit_event_ids:
             frame["event_id"] = self.id("event_")

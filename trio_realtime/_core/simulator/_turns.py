@@ -43,6 +43,7 @@ class Answering(Protocol):
     @property
     def is_answering(self) -> bool:
         """Whether a response of the default conversation is active."""
+        ...
 
     def interrupt(self) -> None:
         """Cut the model short, if it speaks: the user does."""
