@@ -211,6 +211,17 @@ def test_a_response_that_is_silenced_but_not_cancelled_goes_on_unheard() -> None
     client.check()
 
 
+def test_speaking_over_a_response_that_was_silenced_cancels_it_without_a_sound() -> None:
+    client = on_call(TEN, Silence(9))
+    client.send("response.create")
+    client.run(0.2)
+    client.send("output_audio_buffer.clear")
+    frames = start(client)
+    assert "output_audio_buffer.cleared" not in types_of(frames)
+    assert frames[-1]["type"] == "response.done"
+    client.check()
+
+
 def test_a_response_waits_until_the_one_before_was_heard() -> None:
     client = on_call(TEN)
     first, *_ = client.send("response.create")

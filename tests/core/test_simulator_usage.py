@@ -105,5 +105,7 @@ def test_rate_limits_never_go_below_nothing() -> None:
     client.simulation.rate_limits(limit=60, remaining=1)
     assert limits_of(client.respond())["remaining"] == 0
     assert "rate_limits.updated" not in types_of(client.respond())
+    client.simulation.rate_limits(remaining=7)
+    assert limits_of(client.respond())["limit"] == 60
     client.simulation.rate_limits(limit=50)
     assert number(limits_of(client.respond()), "remaining") < 50

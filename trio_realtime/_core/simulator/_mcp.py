@@ -44,19 +44,15 @@ def servers_of(tools: JsonValue) -> list[Object]:
 
 
 def check_servers(tools: JsonValue, where: str, known: Sequence[Object] = ()) -> None:
-    """Check the MCP servers among some tools. A response may name one that the session knows.
+    """Check where the MCP servers among some tools are. A response may name one by its label only.
 
     Raises:
-        RefusedError: if one lacks its label, or is nowhere.
+        RefusedError: if one is nowhere.
     """
     labels = [server["server_label"] for server in known]
     for number, tool in enumerate(objects_of(tools)):
-        if tool.get("type") != "mcp":
-            continue
-        label = text_of(tool.get("server_label"))
-        if not label:
-            raise missing_parameter(f"{where}[{number}].server_label")
-        if label not in labels and not any(tool.get(name) for name in _ADDRESSES):
+        named = tool.get("server_label") in labels or any(tool.get(name) for name in _ADDRESSES)
+        if tool["type"] == "mcp" and not named:
             raise missing_parameter(f"{where}[{number}].server_url")
 
 

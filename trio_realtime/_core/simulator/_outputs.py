@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, final
@@ -60,7 +61,7 @@ class Channel:
 
 
 @dataclass(slots=True)
-class Output:
+class Output(ABC):
     """One output item."""
 
     id_prefix: ClassVar[str] = "item_"
@@ -73,10 +74,9 @@ class Output:
     """What was streamed so far."""
     _previous: str | None = None
 
+    @abstractmethod
     def stream(self) -> Iterator[float]:
         """Announce the item and write its deltas. Yields the seconds until the next event."""
-        self._open(Entry({}))
-        yield from ()
 
     def finish(self) -> Iterator[float]:
         """Write the end of an item that is complete."""

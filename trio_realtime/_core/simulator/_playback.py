@@ -76,27 +76,17 @@ class Playback:
         begins = max(now, self._until)
         self._until = begins + milliseconds / 1000
         if not playing.items:
-            if begins > now:
-                self._stage.later(begins - now, self._start(playing))
-            else:
-                self._started(playing)
+            self._start_next()
         if not playing.items or playing.items[-1].entry is not entry:
             playing.items.append(_Heard(entry))
         playing.items[-1].stretches.append((begins, milliseconds))
 
-    def _start(self, playing: _Playing) -> Iterator[float]:
-        self._started(playing)
-        yield from ()
-
-    def _started(self, playing: _Playing) -> None:
-        if playing.cleared:
-            return
-        # Whatever rounding says: what was queued before has been played.
-        for before in list(self._playing.values()):
-            if before.started and before.done:
-                self._stopped(before)
-        playing.started = True
-        self._tell("started", playing)
+    def _start_next(self) -> None:
+        """Start the response that waits longest, unless another is being played."""
+        waiting = [playing for playing in self._playing.values() if not playing.cleared]
+        if waiting and not waiting[0].started:
+            waiting[0].started = True
+            self._tell("started", waiting[0])
 
     def finish(self, response_id: str) -> None:
         """Be told that a response is over: no more of its audio comes."""
@@ -110,13 +100,11 @@ class Playback:
             self._stage.later(max(0.0, self._until - self._stage.now), self._stop(playing))
 
     def _stop(self, playing: _Playing) -> Iterator[float]:
-        if playing.response_id in self._playing:
-            self._stopped(playing)
+        if not playing.cleared:
+            del self._playing[playing.response_id]
+            self._tell("stopped", playing)
+            self._start_next()
         yield from ()
-
-    def _stopped(self, playing: _Playing) -> None:
-        del self._playing[playing.response_id]
-        self._tell("stopped", playing)
 
     def clear(self) -> list[Cut]:
         """Fall silent. Returns the items that were not heard whole, for the server to truncate."""
