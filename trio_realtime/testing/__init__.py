@@ -3,6 +3,7 @@
 It is a model of the real server, not a script; it works without pytest, and with any client.
 """
 
+from trio_realtime._core.cassette import CassetteError, CassetteSecretError
 from trio_realtime._core.simulator import (
     Action,
     CallTool,
@@ -14,6 +15,8 @@ from trio_realtime._core.simulator import (
     Say,
     Silence,
 )
+from trio_realtime.testing._cassette_server import CassetteServer
+from trio_realtime.testing._cassettes import RecordMode, record, replay, use_cassette
 from trio_realtime.testing._faults import FaultPlan, Faults, InjectedFault, StreamFaults
 from trio_realtime.testing._host import Host, ServerSocket, SimulatedEndpoint
 from trio_realtime.testing._matchers import (
@@ -45,6 +48,9 @@ __all__ = [
     "Action",
     "Answer",
     "CallTool",
+    "CassetteError",
+    "CassetteSecretError",
+    "CassetteServer",
     "ClientFrame",
     "ClientHandshake",
     "Conversation",
@@ -58,6 +64,7 @@ __all__ = [
     "InjectedFault",
     "Pattern",
     "PipeStream",
+    "RecordMode",
     "Refuse",
     "ReplyFunction",
     "Responder",
@@ -78,6 +85,9 @@ __all__ = [
     "many",
     "maybe",
     "pipe_pair",
+    "record",
+    "replay",
     "seeded",
     "serve_simulated",
+    "use_cassette",
 ]
