@@ -80,9 +80,9 @@ def line_from_entry(entry: Entry) -> str:
             }
         case Message(side, kind, content):
             fields |= {"from": side, kind: content}
-        case Closed(side, code, reason):
-            close: JsonValue = None if code is None else {"code": code, "reason": reason}
-            fields |= {"from": side, "close": close}
+        case closed:
+            how: JsonValue = {"code": closed.code, "reason": closed.reason}
+            fields |= {"from": closed.side, "close": None if closed.code is None else how}
     return _written(fields)
 
 

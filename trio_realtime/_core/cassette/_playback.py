@@ -178,13 +178,16 @@ class Playback:
         return None if kinds[0] == kinds[1] else Difference("type", *kinds)
 
     def _told(self, entry: Entry, expected: Message, actual: Message, found: Difference) -> str:
+        # With this client's ids, which are no difference.
+        self._names.learn(expected.content, actual.content)
+        whole = side_by_side(self._names.translated(expected.content), actual.content)
         return (
             "the client sent something else than the cassette holds\n"
             f"  cassette  {self._place(entry)}, {kind_of(expected)}\n"
             f"  at        {found.path}\n"
             f"  expected  {shortened(found.expected)}\n"
             f"  actual    {shortened(found.actual)}\n\n"
-            f"{side_by_side(expected.content, actual.content)}"
+            f"{whole}"
         )
 
     def _surplus(self, actual: Message) -> str:
