@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130  # what a shell reports for Ctrl-C: 128 + SIGINT
     except ModuleNotFoundError as exc:
-        if (exc.name or "").partition(".")[0] not in {"rich", "typer"}:
+        if (exc.name or "").partition(".")[0] not in {"rich", "trustme", "typer", "yaml"}:
             raise
         text = "trio-realtime: the command line needs an extra: pip install 'trio-realtime[cli]'"
         print(text, file=sys.stderr)  # noqa: T201 - there is no console without the extra

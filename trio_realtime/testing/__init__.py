@@ -6,14 +6,17 @@ It is a model of the real server, not a script; it works without pytest, and wit
 from trio_realtime._core.cassette import CassetteError, CassetteSecretError
 from trio_realtime._core.simulator import (
     Action,
+    CallMcp,
     CallTool,
     ClientFrame,
     ClientHandshake,
     Conversation,
     Fail,
+    Incomplete,
     Refuse,
     Say,
     Silence,
+    Together,
 )
 from trio_realtime.testing._cassette_server import CassetteServer
 from trio_realtime.testing._cassettes import RecordMode, record, replay, use_cassette
@@ -47,6 +50,7 @@ __all__ = [
     "MISSING",
     "Action",
     "Answer",
+    "CallMcp",
     "CallTool",
     "CassetteError",
     "CassetteSecretError",
@@ -55,12 +59,12 @@ __all__ = [
     "ClientHandshake",
     "Conversation",
     "Echo",
-    "Echo",
     "EventPattern",
     "Fail",
     "FaultPlan",
     "Faults",
     "Host",
+    "Incomplete",
     "InjectedFault",
     "Pattern",
     "PipeStream",
@@ -77,6 +81,7 @@ __all__ = [
     "SimulatedServerOptions",
     "SimulatedSession",
     "StreamFaults",
+    "Together",
     "Watcher",
     "absent",
     "any_order",

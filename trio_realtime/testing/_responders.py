@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard, cast, final
 
 from trio_realtime._core.simulator import (
+    ACTIONS,
     Action,
-    CallTool,
     Conversation,
-    Fail,
     Object,
     Question,
-    Refuse,
     Say,
-    Silence,
     default_reply,
 )
+
+from trio_realtime.testing._voice import Voice, sounding
 
 if TYPE_CHECKING:
     from trio_realtime.testing._session import SimulatedSession
@@ -51,29 +50,43 @@ more, it fails the server's block.
 """
 
 
+def parts_of_answer(answer: object) -> tuple[Action | Echo, ...]:
+    """List what an `Answer` holds.
+
+    Raises:
+        TypeError: if it is none.
+    """
+    if isinstance(answer, str):
+        return (Say(answer),)
+    if isinstance(answer, (Echo, *ACTIONS)):
+        return (answer,)
+    if not isinstance(answer, Sequence):
+        raise TypeError(f"a responder answers with an action or a text, not {answer!r}")
+    several = cast("Sequence[object]", answer)
+    return tuple(part for each in several for part in parts_of_answer(each))
+
+
 def plan_from_answer(answer: object, question: Question) -> tuple[Action, ...]:
     """Write an `Answer` as the actions it stands for.
 
     Raises:
         TypeError: if it is none.
     """
-    if isinstance(answer, Echo):
-        return default_reply(question.tools, question.tool_choice, question.context)
-    if isinstance(answer, str):
-        return (Say(answer),)
-    if isinstance(answer, (Say, CallTool, Fail, Refuse, Silence)):
-        return (answer,)
-    if not isinstance(answer, Sequence):
-        raise TypeError(f"a responder answers with an action or a text, not {answer!r}")
-    several = cast("Sequence[object]", answer)
-    return tuple(action for each in several for action in plan_from_answer(each, question))
+    plan: list[Action] = []
+    for part in parts_of_answer(answer):
+        if isinstance(part, Echo):
+            plan += default_reply(question.tools, question.tool_choice, question.context)
+        else:
+            plan.append(part)
+    return tuple(plan)
 
 
 class Asked:
     """A responder, and how often it was asked."""
 
-    def __init__(self, responder: Responder) -> None:
+    def __init__(self, responder: Responder, voice: Voice | None = None) -> None:
         self._responder = responder
+        self._voice = voice
         self._times = 0
 
     def answer(
@@ -84,6 +97,14 @@ class Asked:
         Raises:
             AssertionError: if a sequence of answers has run out.
         """
+        said = self._asked(question, session)
+        if self._voice is not None and question.reply.speaks:
+            return _sounding(said, question, self._voice)
+        return said
+
+    def _asked(
+        self, question: Question, session: SimulatedSession
+    ) -> tuple[Action, ...] | Awaitable[Answer]:
         self._times += 1
         responder = self._responder
         if responder is None:
@@ -99,6 +120,13 @@ class Asked:
             said = responder(session, session.conversation, question.reply.create)
             return said if _is_awaitable(said) else plan_from_answer(said, question)
         return plan_from_answer(responder, question)
+
+
+async def _sounding(
+    said: tuple[Action, ...] | Awaitable[Answer], question: Question, voice: Voice
+) -> tuple[Action, ...]:
+    answer = await said if _is_awaitable(said) else said
+    return tuple([await sounding(each, voice) for each in plan_from_answer(answer, question)])
 
 
 def _is_list(responder: Responder) -> TypeGuard[Sequence[Answer | ReplyFunction]]:
