@@ -6,23 +6,29 @@ outcome, and returns what came out.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import pytest
+import trio
 import trio_websocket
 from pydantic import JsonValue
 
 from tests.core.simulated import Client, at, by_default
 from tests.testing.faithful import Frame, check_frame
 from tests.testing.raw import raw_client
+from tests.testing.watch import Watch
 from trio_realtime import HandshakeRejectedError, open_realtime
 from trio_realtime._core.simulator import (
     Action,
+    CallMcp,
     CallTool,
     ClientHandshake,
     Fail,
+    Incomplete,
     Manner,
+    McpServer,
     Pace,
     Question,
     Refuse,
@@ -30,6 +36,7 @@ from trio_realtime._core.simulator import (
     Say,
     Silence,
     Simulation,
+    Together,
 )
 from trio_realtime._core.simulator._secrets import Secrets
 from trio_realtime.audio import silence, tone
@@ -177,6 +184,24 @@ async def _() -> Outcome:
     return (f"http({caught.value.status_code})",)
 
 
+@proves("close")
+async def _() -> Outcome:
+    async with SimulatedServer() as server, raw_client(server) as client:
+        await client.receive()
+        await client.ws.aclose()
+        assert client.ws.closed is not None
+        return (f"close({client.ws.closed.code})",)
+
+
+@proves("variant-no-close")
+async def _() -> Outcome:
+    async with SimulatedServer(answer_close=False) as server, raw_client(server) as client:
+        await client.receive()
+        with trio.move_on_after(3600) as scope:
+            await client.ws.aclose()
+        return ("nothing",) if scope.cancelled_caught else ("close(1000)",)
+
+
 # --- ephemeral keys
 
 
@@ -255,20 +280,45 @@ def _() -> Outcome:
 # --- any message
 
 
-def request(kind: str, client: Client | None = None, **fields: JsonValue) -> Scenario:
-    """A scenario of one event; an error names its `event_id`."""
+def asked_for(client: Client, kind: str, **fields: JsonValue) -> Outcome:
+    """Send one event; an error names its `event_id`."""
+    frames = client.send(kind, event_id="event_of_mine", **fields)
+    for frame in frames:
+        if frame["type"] == "error":
+            assert at(frame, "error", "event_id") == "event_of_mine"
+    return outcome_of(frames)
+
+
+def request(kind: str, **fields: JsonValue) -> Scenario:
+    return lambda: asked_for(Client(), kind, **fields)
+
+
+def alike(kind: str, *several: Mapping[str, JsonValue]) -> Scenario:
+    """A scenario of events that are all answered alike, each in a session of its own."""
 
     def scenario() -> Outcome:
-        frames = (client or Client()).send(kind, event_id="event_of_mine", **fields)
-        for frame in frames:
-            if frame["type"] == "error":
-                assert at(frame, "error", "event_id") == "event_of_mine"
-        return outcome_of(frames)
+        outcomes = {str(fields): asked_for(Client(), kind, **fields) for fields in several}
+        assert len(set(outcomes.values())) == 1, outcomes
+        return next(iter(outcomes.values()))
 
     return scenario
 
 
-proves("no-json")(lambda: outcome_of(Client().raw("[1]")))
+@proves("no-json")
+def _() -> Outcome:
+    messages: tuple[str | bytes, ...] = (
+        "[1]",
+        "Hello",
+        '{"type": NaN}',
+        '{"type": 1e999}',
+        '{"type": "\\ud800"}',
+        b"\xff",
+        '{"a": ' + "[" * 200 + "]" * 200 + "}",
+    )
+    (outcome,) = {outcome_of(Client().raw(message)) for message in messages}
+    return outcome
+
+
 proves("no-type")(lambda: outcome_of(Client().raw('{"audio": ""}')))
 proves("unknown-type")(lambda: outcome_of(Client().send("scooby.dooby.doo")))
 proves("event-id-too-long")(
@@ -282,15 +332,29 @@ proves("parameter-type")(request("conversation.item.delete", item_id=7))
 # --- the session
 
 
-def update(**session: JsonValue) -> Scenario:
-    return request("session.update", session={"type": "realtime", **session})
+def update(*several: dict[str, JsonValue], kind: str = "realtime") -> Scenario:
+    """A scenario of updates of the session that are all answered alike."""
+    sessions: list[JsonValue] = [{"type": kind, **each} for each in several]
+    return alike("session.update", *({"session": each} for each in sessions))
+
+
+def hearing(**settings: JsonValue) -> dict[str, JsonValue]:
+    return {"audio": {"input": settings}}
+
+
+def detecting(**settings: JsonValue) -> dict[str, JsonValue]:
+    return hearing(turn_detection=settings)
+
+
+def function(**members: JsonValue) -> dict[str, JsonValue]:
+    return {"tools": [{"type": "function", **members}]}
 
 
 @proves("update")
 def _() -> Outcome:
     frames = Client().update(instructions="Be brief.")
     assert at(frames[0], "session", "instructions") == "Be brief."
-    assert at(frames[0], "session", "audio", "output", "voice") == "alloy"
+    assert at(frames[0], "session", "audio", "output", "speed") == 1.0
     return outcome_of(frames)
 
 
@@ -304,25 +368,98 @@ def _() -> Outcome:
 
 
 proves("update-without-type")(request("session.update", session={"instructions": "Be brief."}))
-proves("update-other-type")(request("session.update", session={"type": "transcription"}))
-proves("update-unknown-setting")(update(audio={"output": {"colour": "red"}}))
-proves("update-setting-type")(update(audio=7))
-proves("update-unknown-detection")(update(audio={"input": {"turn_detection": {"type": "ear"}}}))
-proves("update-modalities")(update(output_modalities=["text", "audio"]))
-proves("update-format")(update(audio={"input": {"format": {"type": "audio/mp3"}}}))
-proves("update-tool-without-name")(update(tools=[{"type": "function"}]))
-proves("update-tool-schema")(
-    update(tools=[{"type": "function", "name": "look_up", "parameters": {"type": "string"}}])
+proves("update-other-type")(update({}, kind="transcription"))
+proves("update-unknown-setting")(
+    update(
+        {"colour": "red"},
+        {"audio": {"output": {"colour": "red"}}},
+        detecting(type="semantic_vad", threshold=0.5),
+    )
 )
-proves("update-model")(update(model="gpt-realtime"))
-proves("update-voice")(update(audio={"output": {"voice": "marin"}}))
+proves("update-setting-type")(
+    update(
+        {"audio": 7},
+        {"instructions": 7},
+        {"tools": 7},
+        {"prompt": {"id": "prompt_1", "variables": 7}},
+        {"parallel_tool_calls": "yes"},
+        {"max_output_tokens": True},
+        {"audio": {"output": {"speed": "fast"}}},
+        detecting(create_response=1),
+    )
+)
+proves("update-unknown-choice")(
+    update(
+        detecting(type="ear"),
+        {"tool_choice": "perhaps"},
+        hearing(transcription={"model": "gpt-realtime-whisper", "delay": "bogus"}),
+    )
+)
+proves("update-too-little")(update({"max_output_tokens": 0}, detecting(idle_timeout_ms=4999)))
+proves("update-too-much")(update({"max_output_tokens": 4097}, detecting(idle_timeout_ms=30_001)))
+proves("update-speed")(update({"audio": {"output": {"speed": 1.6}}}))
+proves("update-empty-list")(
+    update(hearing(transcription={"model": "gpt-transcribe", "languages": []}))
+)
+
+
+@proves("update-unsupported")
+def _() -> Outcome:
+    asked: list[JsonValue] = [
+        {"model": "gpt-realtime-whisper", "prompt": "A restaurant."},
+        {"model": "whisper-1", "delay": "low"},
+        {"model": "whisper-1", "keywords": ["herring"]},
+    ]
+    outcomes = {update(hearing(transcription=each))() for each in asked}
+    client = Client(query="intent=transcription")
+    whisper = hearing(
+        transcription={"model": "gpt-realtime-whisper"}, turn_detection={"type": "server_vad"}
+    )
+    session: JsonValue = {"type": "transcription", **whisper}
+    outcomes.add(asked_for(client, "session.update", session=session))
+    (outcome,) = outcomes
+    assert isinstance(outcome, tuple)
+    return outcome
+
+
+proves("update-modalities")(update({"output_modalities": ["text", "audio"]}))
+proves("update-format")(
+    update(
+        hearing(format={"type": "audio/mp3"}), hearing(format={"type": "audio/pcm", "rate": 8000})
+    )
+)
+proves("update-tool-incomplete")(
+    update(
+        function(),
+        {"tools": [{}]},
+        {"tools": [{"type": "mcp", "server_url": "https://mcp.example"}]},
+        {"tools": [{"type": "mcp", "server_label": "maps"}]},
+    )
+)
+proves("update-tool-schema")(update(function(name="look_up", parameters={"type": "string"})))
+proves("update-model")(update({"model": "gpt-realtime"}))
+proves("update-voice")(update({"audio": {"output": {"voice": "cedar"}}}))
 
 
 @proves("update-voice-locked")
 def _() -> Outcome:
     client = Client()
     spoken_item(client)
-    return outcome_of(client.update(audio={"output": {"voice": "marin"}}))
+    return outcome_of(client.update(audio={"output": {"voice": "cedar"}}))
+
+
+@proves("update-speed-locked")
+def _() -> Outcome:
+    client = texting()
+    client.send("response.create")
+    return outcome_of(client.update(audio={"output": {"speed": 1.5}}))
+
+
+@proves("update-tracing-locked")
+def _() -> Outcome:
+    client = Client()
+    client.update(tracing="auto")
+    return outcome_of(client.update(tracing={"workflow_name": "mine"}))
 
 
 # --- the input buffer
@@ -330,6 +467,9 @@ def _() -> Outcome:
 
 proves("append")(lambda: outcome_of(Client().append(silence(5000))))
 proves("append-not-base64")(request("input_audio_buffer.append", audio="%%%"))
+proves("append-too-long")(
+    lambda: asked_for(Client(), "input_audio_buffer.append", audio="AAAA" * (5 * 2**20 + 1))
+)
 
 
 def pushing_to_talk() -> Client:
@@ -351,16 +491,19 @@ def _() -> Outcome:
 
 @proves("commit-while-speaking")
 def _() -> Outcome:
-    client = Client()
+    client = hearing_with(create_response=False)
     client.append(tone(300, 500))
-    return outcome_of(client.send("input_audio_buffer.commit") + client.append(silence(1000)))
+    frames = client.send("input_audio_buffer.commit") + client.append(silence(1000))
+    first, second = (frame for frame in frames if frame["type"] == "input_audio_buffer.committed")
+    assert first["item_id"] != second["item_id"]
+    return outcome_of(frames)
 
 
 @proves("commit-too-short")
 def _() -> Outcome:
     client = pushing_to_talk()
     client.append(silence(99))
-    return request("input_audio_buffer.commit", client)()  # type: ignore[return-value]
+    return asked_for(client, "input_audio_buffer.commit")
 
 
 @proves("clear")
@@ -376,16 +519,34 @@ proves("clear-output")(request("output_audio_buffer.clear"))
 # --- the items
 
 
-def create(client: Client | None = None, **item: JsonValue) -> Scenario:
-    return request("conversation.item.create", client, item=item)
+def create(*items: dict[str, JsonValue]) -> Scenario:
+    """A scenario of items that are all answered alike."""
+    return alike("conversation.item.create", *({"item": item} for item in items))
+
+
+def message(*content: JsonValue, role: str = "user", **more: JsonValue) -> dict[str, JsonValue]:
+    return {"type": "message", "role": role, "content": [*content], **more}
+
+
+OUTPUT: Final[dict[str, JsonValue]] = {
+    "type": "function_call_output",
+    "call_id": "call_1",
+    "output": "21",
+}
+CALL: Final[dict[str, JsonValue]] = {
+    "type": "function_call",
+    "call_id": "call_1",
+    "name": "look_up",
+    "arguments": "{}",
+}
 
 
 @proves("create-item")
 def _() -> Outcome:
     client = Client()
     frames = hello(client)
-    output: JsonValue = {"type": "function_call_output", "call_id": "call_1", "output": "21"}
-    more = client.send("conversation.item.create", item=output)
+    client.send("conversation.item.create", item=CALL)
+    more = client.send("conversation.item.create", item=OUTPUT)
     assert outcome_of(more) == outcome_of(frames)
     assert "status" not in str(more[0]["item"])
     return outcome_of(frames)
@@ -413,15 +574,17 @@ def _() -> Outcome:
     return outcome_of(frames)
 
 
+def placed(previous_item_id: str) -> tuple[Client, list[Frame]]:
+    client = Client()
+    hello(client, id="item_1")
+    hello(client, id="item_2")
+    frames = client.send("conversation.item.create", previous_item_id=previous_item_id, item=CALL)
+    return client, frames
+
+
 @proves("create-item-root")
 def _() -> Outcome:
-    client = Client()
-    hello(client)
-    frames = client.send(
-        "conversation.item.create",
-        previous_item_id="root",
-        item={"type": "function_call_output", "call_id": "call_1", "output": "21"},
-    )
+    client, frames = placed("root")
     assert [frame["previous_item_id"] for frame in frames] == [None, None]
     assert client.simulation.conversation.items[0]["call_id"] == "call_1"
     return outcome_of(frames)
@@ -429,24 +592,13 @@ def _() -> Outcome:
 
 @proves("create-item-after")
 def _() -> Outcome:
-    client = Client()
-    hello(client, id="item_1")
-    hello(client, id="item_2")
-    frames = client.send(
-        "conversation.item.create",
-        previous_item_id="item_1",
-        item={"type": "function_call_output", "call_id": "call_1", "output": "21"},
-    )
+    client, frames = placed("item_1")
     assert [frame["previous_item_id"] for frame in frames] == ["item_1", "item_1"]
     assert client.simulation.conversation.items[1]["call_id"] == "call_1"
     return outcome_of(frames)
 
 
-OUTPUT: Final[JsonValue] = {"type": "function_call_output", "call_id": "call_1", "output": "21"}
-
-proves("create-item-after-unknown")(
-    request("conversation.item.create", previous_item_id="item_x", item=OUTPUT)
-)
+proves("create-item-after-unknown")(lambda: outcome_of(placed("item_x")[1]))
 
 
 @proves("create-item-twice")
@@ -456,28 +608,48 @@ def _() -> Outcome:
     return outcome_of(hello(client, id="item_1"))
 
 
-@proves("create-item-long-id")
+proves("create-item-long-id")(create({**CALL, "id": "x" * 33}, {**CALL, "call_id": "x" * 33}))
+proves("create-item-without-type")(create({"role": "user"}))
+proves("create-item-unknown-choice")(
+    create({"type": "poem"}, message(role="poet"), message(status="late"))
+)
+proves("create-item-incomplete")(
+    create({"type": "function_call_output", "output": "21"}, message({"type": "input_text"}))
+)
+proves("create-item-member-type")(
+    create(
+        {"type": "message", "role": "user", "content": "Hello"},
+        message({"type": "input_audio", "audio": 7}),
+        {**CALL, "id": 7},
+        {**CALL, "type": 7, "name": 7} | {"type": "function_call"},
+    )
+)
+proves("create-item-unknown-member")(create({**CALL, "colour": "red"}))
+proves("create-item-part")(create(message({"type": "output_text", "text": "Hello"})))
+proves("create-item-call-id")(create({**CALL, "call_id": "my call"}))
+proves("create-item-image")(
+    create(
+        message({"type": "input_image", "image_url": "https://example.com/cat.png"}),
+        message({"type": "input_image", "image_url": "data:image/png;base64,%%%"}),
+    )
+)
+proves("create-item-audio")(create(message({"type": "input_audio", "audio": "%%%"})))
+
+
+@proves("create-output-unknown-call")
 def _() -> Outcome:
-    outcomes = {
-        outcome_of(Client().send("conversation.item.create", item={**item, name: "x" * 33}))
-        for name in ("id", "call_id")
-        for item in [dict[str, JsonValue](type="function_call_output", call_id="c", output="21")]
-    }
-    (outcome,) = outcomes
-    return outcome
+    frames = Client().send("conversation.item.create", event_id="event_1", item=OUTPUT)
+    assert at(frames[0], "error", "event_id") is None
+    return outcome_of(frames)
 
 
-proves("create-item-without-type")(create(role="user"))
-proves("create-item-unknown-type")(create(type="poem"))
-proves("create-item-incomplete")(create(type="function_call_output", output="21"))
-proves("create-item-role")(create(type="message", role="poet", content=[]))
-proves("create-item-content-type")(create(type="message", role="user", content="Hello"))
-proves("create-item-part")(
-    create(type="message", role="user", content=[{"type": "output_text", "text": "Hello"}])
-)
-proves("create-item-audio-type")(
-    create(type="message", role="user", content=[{"type": "input_audio", "audio": 7}])
-)
+@proves("create-items-waiting")
+def _() -> Outcome:
+    client = texting()
+    client.send("response.create")
+    while not (frames := hello(client)):
+        pass
+    return outcome_of(frames)
 
 
 @proves("retrieve")
@@ -525,6 +697,12 @@ def _() -> Outcome:
     return truncation(client, "item_1", 0)
 
 
+@proves("truncate-negative")
+def _() -> Outcome:
+    client = Client()
+    return truncation(client, spoken_item(client), -1)
+
+
 proves("retrieve-unknown")(request("conversation.item.retrieve", item_id="item_x"))
 proves("delete-unknown")(request("conversation.item.delete", item_id="item_x"))
 proves("truncate-unknown")(lambda: truncation(Client(), "item_x", 0))
@@ -555,6 +733,9 @@ proves("respond-call")(lambda: outcome_of(answered_with(CallTool("look_up", {"n"
 proves("respond-calls")(
     lambda: outcome_of(answered_with(CallTool("one"), CallTool("two")).respond())
 )
+proves("respond-together")(
+    lambda: outcome_of(answered_with(Together("One moment.", CallTool("look_up"))).respond())
+)
 proves("respond-silence")(lambda: outcome_of(answered_with(Silence()).respond()))
 
 
@@ -566,6 +747,19 @@ def _() -> Outcome:
     assert at(frames[-1], "response", "metadata") == {"mine": "1"}
     assert client.simulation.session["output_modalities"] == ["audio"]
     return outcome_of(frames)
+
+
+@proves("respond-out-of-tokens")
+def _() -> Outcome:
+    client = answered_with(Say("one two three four"))
+    frames = client.respond(max_output_tokens=2)
+    assert at(frames[-1], "response", "output", 0, "content", 0, "text") == "one two"
+    return outcome_of(frames)
+
+
+proves("respond-filtered")(
+    lambda: outcome_of(answered_with(Say("one two"), Incomplete("content_filter")).respond())
+)
 
 
 @proves("respond-failed")
@@ -616,14 +810,32 @@ def _() -> Outcome:
     return outcome_of(frames)
 
 
-def respond(client: Client | None = None, **response: JsonValue) -> Scenario:
-    return request("response.create", client, response=response)
+def respond(*several: dict[str, JsonValue]) -> Scenario:
+    """A scenario of responses that are all answered alike."""
+    return alike("response.create", *({"response": each} for each in several))
 
 
-proves("respond-input-unknown")(respond(input=[{"type": "item_reference", "id": "item_x"}]))
-proves("respond-unknown-setting")(respond(modalities=["text"]))
-proves("respond-format")(respond(audio={"output": {"format": {"type": "audio/mp3"}}}))
-proves("respond-tool-without-name")(respond(tools=[{"type": "function"}]))
+proves("respond-input-unknown")(respond({"input": [{"type": "item_reference", "id": "item_x"}]}))
+proves("respond-unknown-setting")(respond({"modalities": ["text"]}))
+proves("respond-unknown-choice")(
+    respond({"audio": {"output": {"format": {"type": "audio/mp3"}}}}, {"conversation": "mine"})
+)
+proves("respond-tool-incomplete")(
+    respond(function(), {"tools": [{"type": "mcp", "server_label": "maps"}]})
+)
+proves("respond-much-metadata")(respond({"metadata": {str(n): "x" for n in range(17)}}))
+proves("respond-long-metadata")(
+    respond({"metadata": {"x" * 65: "1"}}, {"metadata": {"mine": "x" * 513}})
+)
+
+
+@proves("respond-voice-locked")
+def _() -> Outcome:
+    client = Client()
+    spoken_item(client)
+    return outcome_of(client.respond(audio={"output": {"voice": "cedar"}}))
+
+
 proves("respond-transcribing")(
     lambda: outcome_of(Client(query="intent=transcription").send("response.create"))
 )
@@ -688,8 +900,8 @@ proves("cancel-unknown")(request("response.cancel", response_id="resp_x"))
 proves("speech")(lambda: heard(Client()))
 
 
-def heard(client: Client) -> Outcome:
-    return outcome_of(client.speak(pause_ms=1500) + client.run())
+def heard(client: Client, pause_ms: int = 1500) -> Outcome:
+    return outcome_of(client.speak(pause_ms=pause_ms) + client.run())
 
 
 def hearing_with(**settings: JsonValue) -> Client:
@@ -698,14 +910,16 @@ def hearing_with(**settings: JsonValue) -> Client:
     return client
 
 
-proves("speech-semantic")(lambda: heard(hearing_with(type="semantic_vad")))
+proves("speech-semantic")(
+    lambda: heard(hearing_with(type="semantic_vad", eagerness="high"), pause_ms=9000)
+)
 proves("speech-without-response")(lambda: heard(hearing_with(create_response=False)))
 
 
 @proves("speech-transcribing")
 def _() -> Outcome:
     client = Client(query="intent=transcription")
-    asked: JsonValue = {"input": {"transcription": {"model": "gpt-realtime-whisper"}}}
+    asked: JsonValue = {"input": {"transcription": {"model": "gpt-4o-transcribe"}}}
     client.send("session.update", session={"type": "transcription", "audio": asked})
     return heard(client)
 
@@ -725,6 +939,29 @@ def _() -> Outcome:
     return outcome_of(client.append(tone(300, 200)))
 
 
+def called() -> Client:
+    """A client beside a call, to whose other end the server plays what the model says."""
+    client = Client(query="call_id=rtc_1", reply=lambda _: [Say("one two three four five six")])
+    client.update()
+    client.send("response.create")
+    return client
+
+
+@proves("speech-interrupts-playback")
+def _() -> Outcome:
+    client = called()
+    client.run_until("response.done")
+    return outcome_of(client.append(tone(300, 200)))
+
+
+@proves("speech-interrupts-call")
+def _() -> Outcome:
+    client = called()
+    client.run_until("response.output_audio_transcript.delta")
+    client.run(0.05)
+    return outcome_of(client.append(tone(300, 200)))
+
+
 @proves("speech-not-interrupting")
 def _() -> Outcome:
     client = hearing_with(interrupt_response=False)
@@ -740,7 +977,7 @@ def _() -> Outcome:
 
 def transcribing() -> Client:
     client = pushing_to_talk()
-    client.listen_with(transcription={"model": "gpt-realtime-whisper"})
+    client.listen_with(transcription={"model": "gpt-4o-transcribe"})
     return client
 
 
@@ -752,20 +989,79 @@ def _() -> Outcome:
     return outcome_of(client.run())
 
 
-@proves("transcription-of-nothing")
-def _() -> Outcome:
-    client = Client()
-    client.listen_with(
-        transcription={"model": "whisper-1"},
-        turn_detection={"type": "server_vad", "create_response": False},
-    )
-    client.simulation.speech_started()
-    client.simulation.speech_stopped()
-    client.collect()
+def transcribed(client: Client, audio: bytes) -> Outcome:
+    client.append(audio)
+    client.send("input_audio_buffer.commit")
     return outcome_of(client.run())
 
 
+proves("transcription-of-nothing")(lambda: transcribed(transcribing(), silence(200)))
+
+
+@proves("transcription-of-speakers")
+def _() -> Outcome:
+    client = transcribing()
+    client.listen_with(transcription={"model": "gpt-4o-transcribe-diarize"})
+    return transcribed(client, tone(300, 1000))
+
+
+@proves("transcription-streamed")
+def _() -> Outcome:
+    client = hearing_with(create_response=False)
+    client.listen_with(transcription={"model": "gpt-realtime-whisper"})
+    frames = client.append(tone(300, 1000)) + client.run(1.0)
+    return outcome_of([*frames, *client.append(silence(1000)), *client.run()])
+
+
+@proves("transcription-failed")
+def _() -> Outcome:
+    client = transcribing()
+    failure = RefusedError("audio_unintelligible", "", type="transcription_error")
+    client.simulation.turns.transcription_fails(failure)
+    return transcribed(client, tone(300, 1000))
+
+
 # --- what comes by itself
+
+
+@proves("idle-timeout")
+def _() -> Outcome:
+    client = hearing_with(idle_timeout_ms=5000)
+    hello(client)
+    client.send("response.create")
+    client.run_until("response.done")
+    return outcome_of([*client.run_until("input_audio_buffer.timeout_triggered"), *client.run(3)])
+
+
+@proves("playback")
+def _() -> Outcome:
+    client = called()
+    client.run()
+    return outcome_of(
+        [frame for frame in since("output_audio_buffer.started", client) if "delta" not in frame]
+    )
+
+
+@proves("dtmf")
+def _() -> Outcome:
+    client = Client()
+    client.simulation.press("5")
+    (frame,) = client.collect()
+    assert "event_id" not in frame
+    return outcome_of([frame])
+
+
+@proves("late-done")
+def _() -> Outcome:
+    with Watch().installed():  # no real server does this; networks between might
+        client = texting()
+        client.simulation.late_done(2.0, stays_active=False, duplicates=1)
+        client.send("response.create")
+        before = client.run_until("response.output_item.done")
+        assert "response.done" not in [frame["type"] for frame in before]
+        frames = client.send("response.cancel") + client.run()
+    assert [frame["type"] for frame in frames].count("response.done") == 2
+    return outcome_of(frames)
 
 
 @proves("expiry")
@@ -793,3 +1089,115 @@ def _() -> Outcome:
     frames = hello(Client(manner=Manner(rewrite_item_ids=True)), id="item_of_mine")
     assert at(frames[0], "item", "id") != "item_of_mine"
     return outcome_of(frames)
+
+
+@proves("variant-no-event-ids")
+def _() -> Outcome:
+    with Watch().installed():  # the schema wants one
+        simulation = Simulation(
+            ClientHandshake("/v1/realtime", "model=gpt-realtime-2.1"),
+            Manner(omit_event_ids=True),
+            lambda count: "x" * count,
+            now=0.0,
+            unix_time=0.0,
+        )
+        simulation.open()
+    (created,) = opening = [json.loads(message) for message in simulation.outbox]
+    assert "event_id" not in created
+    return outcome_of(opening)
+
+
+@proves("variant-no-metadata")
+def _() -> Outcome:
+    client = Client(manner=Manner(echo_metadata=False))
+    frames = client.send("response.create", response={"metadata": {"mine": "1"}})
+    assert at(frames[0], "response", "metadata") is None
+    return outcome_of(frames)
+
+
+proves("variant-xai-order")(lambda: outcome_of(Client(manner=Manner(event_order="xai")).respond()))
+
+
+@proves("variant-late-errors")
+def _() -> Outcome:
+    client = Client(manner=Manner(late_errors=0.9))
+    client.listen_with(turn_detection=None)
+    frames = client.send("input_audio_buffer.commit")
+    client.append(silence(200))
+    return outcome_of([*frames, *client.send("input_audio_buffer.commit"), *client.run()])
+
+
+@proves("variant-slow-commit")
+def _() -> Outcome:
+    client = Client(manner=Manner(commit_seconds=0.15))
+    client.listen_with(turn_detection=None)
+    client.append(silence(200))
+    assert client.send("input_audio_buffer.commit") == []
+    assert client.send("response.create") == []
+    return outcome_of(client.run(0.15))[:4]
+
+
+@proves("variant-slow-transcription")
+def _() -> Outcome:
+    client = Client(manner=Manner(transcription_seconds=5.0))
+    client.listen_with(transcription={"model": "gpt-4o-transcribe"})
+    client.speak()
+    client.run()
+    return outcome_of(since("response.done", client))
+
+
+@proves("connect-unknown-model")
+def _() -> Outcome:
+    client = Client(manner=Manner(models=["gpt-realtime"]))
+    return outcome_of(client.opening, client.simulation.closing)
+
+
+# --- MCP
+
+
+def with_mcp(*plan: Action, approval: str = "never", fails: bool = False) -> tuple[Client, Outcome]:
+    """A client of a session with an MCP server, and what came of naming it."""
+    maps = McpServer(["look_up"], fails=fails)
+    plans = iter([plan, ()])
+    client = Client(manner=Manner(mcp_servers={"maps": maps}), reply=lambda _: [*next(plans)])
+    server: JsonValue = {
+        "type": "mcp",
+        "server_label": "maps",
+        "server_url": "https://mcp.example",
+        "require_approval": approval,
+    }
+    frames = client.update(tools=[server]) + client.run(1.0)
+    return client, outcome_of(frames)
+
+
+proves("mcp-list")(lambda: with_mcp()[1])
+proves("mcp-list-failed")(lambda: with_mcp(fails=True)[1])
+
+
+def mcp_response(client: Client) -> Outcome:
+    return outcome_of(client.respond())
+
+
+LOOK_UP: Final = CallMcp("look_up", {"what": "herring"}, output="a fish")
+
+proves("mcp-call")(lambda: mcp_response(with_mcp(LOOK_UP)[0]))
+proves("mcp-call-failed")(
+    lambda: mcp_response(with_mcp(CallMcp("look_up", error="no such fish"))[0])
+)
+proves("mcp-approval")(lambda: mcp_response(with_mcp(LOOK_UP, approval="always")[0]))
+
+
+def approving(*, approve: bool) -> tuple[Client, list[Frame]]:
+    client, _ = with_mcp(LOOK_UP, approval="always")
+    request_id = at(client.respond()[-1], "response", "output", 0, "id")
+    item: JsonValue = {
+        "type": "mcp_approval_response",
+        "approval_request_id": request_id,
+        "approve": approve,
+    }
+    return client, client.send("conversation.item.create", item=item)
+
+
+proves("mcp-answered")(lambda: outcome_of(approving(approve=True)[1]))
+proves("mcp-approved")(lambda: mcp_response(approving(approve=True)[0]))
+proves("mcp-denied")(lambda: mcp_response(approving(approve=False)[0]))

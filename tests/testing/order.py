@@ -189,6 +189,6 @@ class Order:
         item_id = frame["item_id"]
         if what == "delta":
             self._heard[item_id] = self._heard.get(item_id, "") + str(frame["delta"])
-        else:
+        elif what != "segment":
             heard = self._heard.pop(item_id, "")
             assert what != "completed" or heard.strip() == str(frame["transcript"]).strip()

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from trio_realtime._core.simulator._evidence_items import ITEM_ROWS
+from trio_realtime._core.simulator._evidence_mcp import MCP_ROWS
 from trio_realtime._core.simulator._evidence_responses import CANCEL_ROWS, RESPONSE_ROWS
 from trio_realtime._core.simulator._evidence_rest import SECRET_ROWS
 from trio_realtime._core.simulator._evidence_row import Row
@@ -18,16 +19,16 @@ from trio_realtime._core.simulator._evidence_server import (
     SPEECH_ROWS,
     TIME_ROWS,
     TRANSCRIPTION_ROWS,
-    VARIANT_ROWS,
 )
 from trio_realtime._core.simulator._evidence_session import (
     BUFFER_ROWS,
     ENVELOPE_ROWS,
     SESSION_ROWS,
 )
+from trio_realtime._core.simulator._evidence_variants import VARIANT_ROWS
 
 SECTIONS: Final[Mapping[str, tuple[Row, ...]]] = {
-    "Connecting": CONNECTION_ROWS,
+    "Connecting and closing": CONNECTION_ROWS,
     "Ephemeral keys": SECRET_ROWS,
     "Any message": ENVELOPE_ROWS,
     "The session": SESSION_ROWS,
@@ -35,6 +36,7 @@ SECTIONS: Final[Mapping[str, tuple[Row, ...]]] = {
     "The items of the conversation": ITEM_ROWS,
     "Responses": RESPONSE_ROWS,
     "Cancelling": CANCEL_ROWS,
+    "MCP": MCP_ROWS,
     "Speech": SPEECH_ROWS,
     "Transcription": TRANSCRIPTION_ROWS,
     "What comes by itself": TIME_ROWS,
@@ -48,27 +50,6 @@ TABLE: Final = tuple(row for rows in SECTIONS.values() for row in rows)
 NEVER_SENT: Final[Mapping[str, str]] = {
     "conversation.created": "no recorded GA session has it",
     "conversation.item.created": "GA sends `conversation.item.added` and `.done` in its place",
-    "conversation.item.input_audio_transcription.segment": (
-        "only for models that tell speakers apart; no recorded session has it"
-    ),
-    "output_audio_buffer.started": "WebRTC and SIP only: over a WebSocket the client plays",
-    "output_audio_buffer.stopped": "WebRTC and SIP only: over a WebSocket the client plays",
-    **dict.fromkeys(
-        (
-            "conversation.item.input_audio_transcription.failed",
-            "input_audio_buffer.dtmf_event_received",
-            "input_audio_buffer.timeout_triggered",
-            "mcp_list_tools.in_progress",
-            "mcp_list_tools.completed",
-            "mcp_list_tools.failed",
-            "response.mcp_call_arguments.delta",
-            "response.mcp_call_arguments.done",
-            "response.mcp_call.in_progress",
-            "response.mcp_call.completed",
-            "response.mcp_call.failed",
-        ),
-        "not yet",
-    ),
 }
 """The server events of the GA dialect that the simulated server does not send, and why.
 

@@ -38,8 +38,17 @@ SPECIFICATION: Final = "https://github.com/openai/openai-openapi"
 GUIDE: Final = "https://platform.openai.com/docs/guides/realtime-conversations"
 """OpenAI's guide to conversations."""
 
+TRANSCRIPTION_GUIDE: Final = "https://platform.openai.com/docs/guides/realtime-transcription"
+"""OpenAI's guide to transcription."""
+
 ITEM: Final = ("conversation.item.added", "conversation.item.done")
 """What announces an item that somebody else than the model made."""
+
+TRANSCRIPTION: Final = "conversation.item.input_audio_transcription"
+"""What the types of all events of a transcription begin with."""
+
+TURN_ENDS: Final = ("input_audio_buffer.speech_stopped", "input_audio_buffer.committed", *ITEM)
+"""What tells that a user has stopped speaking."""
 
 _ID: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _STEP: Final = re.compile(r"[a-z_.]+(\([^()]+\))?")

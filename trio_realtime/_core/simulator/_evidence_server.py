@@ -14,17 +14,13 @@ from trio_realtime._core.simulator._evidence_row import (
     NOTHING,
     RECORDINGS,
     SPECIFICATION,
+    TRANSCRIPTION,
+    TRANSCRIPTION_GUIDE,
+    TURN_ENDS,
     Row,
 )
 
-_TURN: Final = (
-    "input_audio_buffer.speech_started",
-    "input_audio_buffer.speech_stopped",
-    "input_audio_buffer.committed",
-    *ITEM,
-)
-_TRANSCRIPTION: Final = "conversation.item.input_audio_transcription"
-
+_TURN: Final = ("input_audio_buffer.speech_started", *TURN_ENDS)
 CONNECTION_ROWS: Final = (
     Row(
         id="connect",
@@ -63,7 +59,7 @@ CONNECTION_ROWS: Final = (
     Row(
         id="connect-beta",
         cause="connecting",
-        when="with the header that asks for the shape of the beta",
+        when="with the header or the subprotocol that asks for the shape of the beta",
         outcome=("error(beta_api_shape_disabled)", "close(4000)"),
         evidence="reported",
         source="many users, since 2026-05",
@@ -76,6 +72,24 @@ CONNECTION_ROWS: Final = (
         outcome=("error(missing_model)", "close(4000)"),
         evidence="reported",
         source="the reason of the close, in a third party's troubleshooting",
+    ),
+    Row(
+        id="connect-unknown-model",
+        cause="connecting",
+        when="with a model that is not among those the server is told to have",
+        outcome=("error(invalid_model)", "close(4000)"),
+        evidence="reported",
+        source="of another interface behind the same gateway; the close is our choice",
+        variant="models",
+    ),
+    Row(
+        id="close",
+        cause="closing",
+        when="the client does, at any time",
+        outcome=("close(1000)",),
+        evidence="recorded",
+        source="each recorded session ends so",
+        link=RECORDINGS,
     ),
     Row(
         id="connect-elsewhere",
@@ -128,10 +142,10 @@ SPEECH_ROWS: Final = (
         id="speech-transcribing",
         cause="speech",
         when="in a transcription session",
-        outcome=(*_TURN, f"{_TRANSCRIPTION}.delta", f"{_TRANSCRIPTION}.completed"),
+        outcome=(*_TURN, f"{TRANSCRIPTION}.delta", f"{TRANSCRIPTION}.completed"),
         evidence="guide",
         source="the guide to transcription",
-        link="https://platform.openai.com/docs/guides/realtime-transcription",
+        link=TRANSCRIPTION_GUIDE,
     ),
     Row(
         id="speech-interrupts",
@@ -158,6 +172,32 @@ SPEECH_ROWS: Final = (
         source="recorded over WebRTC, in the beta",
     ),
     Row(
+        id="speech-interrupts-playback",
+        cause="speech",
+        when="in a call, while the server plays what it has said: it truncates by itself",
+        outcome=(
+            "input_audio_buffer.speech_started",
+            "output_audio_buffer.cleared",
+            "conversation.item.truncated",
+        ),
+        evidence="reported",
+        source="recorded over WebRTC, in the beta",
+    ),
+    Row(
+        id="speech-interrupts-call",
+        cause="speech",
+        when="in a call, while the model speaks and the server plays it",
+        outcome=(
+            "input_audio_buffer.speech_started",
+            "output_audio_buffer.cleared",
+            *SPEECH_ENDS,
+            "response.done(cancelled: turn_detected)",
+            "conversation.item.truncated",
+        ),
+        evidence="reported",
+        source="recorded over WebRTC, in the beta",
+    ),
+    Row(
         id="speech-not-interrupting",
         cause="speech",
         when="with `interrupt_response` false, while the model speaks: answered after it",
@@ -170,10 +210,25 @@ SPEECH_ROWS: Final = (
 
 TRANSCRIPTION_ROWS: Final = (
     Row(
+        id="transcription-streamed",
+        cause="transcription",
+        when="by a model that streams: its first words come while somebody still speaks",
+        outcome=(
+            "input_audio_buffer.speech_started",
+            f"{TRANSCRIPTION}.delta",
+            *TURN_ENDS,
+            f"{TRANSCRIPTION}.delta",
+            f"{TRANSCRIPTION}.completed",
+        ),
+        evidence="recorded",
+        source="15 of 49 recorded deltas came before the commit",
+        link=RECORDINGS,
+    ),
+    Row(
         id="transcription",
         cause="transcription",
-        when="of a turn, where the session asks for it: its response does not wait for it",
-        outcome=(f"{_TRANSCRIPTION}.delta", f"{_TRANSCRIPTION}.completed"),
+        when="of what was committed, where the session asks for it",
+        outcome=(f"{TRANSCRIPTION}.delta", f"{TRANSCRIPTION}.completed"),
         evidence="recorded",
         source="seven recorded ones",
         link=RECORDINGS,
@@ -182,13 +237,80 @@ TRANSCRIPTION_ROWS: Final = (
         id="transcription-of-nothing",
         cause="transcription",
         when="of a silence that was committed: an empty transcript",
-        outcome=(f"{_TRANSCRIPTION}.completed",),
+        outcome=(f"{TRANSCRIPTION}.completed",),
         evidence="measured",
         source="a third party",
+    ),
+    Row(
+        id="transcription-of-speakers",
+        cause="transcription",
+        when="by a model that tells speakers apart",
+        outcome=(
+            f"{TRANSCRIPTION}.delta",
+            f"{TRANSCRIPTION}.segment",
+            f"{TRANSCRIPTION}.completed",
+        ),
+        evidence="specification",
+        source="the event's description; when it comes is our choice",
+        link=SPECIFICATION,
+    ),
+    Row(
+        id="transcription-failed",
+        cause="transcription",
+        when="the test has it fail: in place of `completed`, and the turn goes on",
+        outcome=(f"{TRANSCRIPTION}.failed(audio_unintelligible)",),
+        evidence="recorded",
+        source="a recorded session of Azure's; this code is the specification's example",
+        link=RECORDINGS,
     ),
 )
 
 TIME_ROWS: Final = (
+    Row(
+        id="idle-timeout",
+        cause="time",
+        when="nobody has spoken for `idle_timeout_ms` after a response: the model speaks again",
+        outcome=(
+            "input_audio_buffer.timeout_triggered",
+            "input_audio_buffer.committed",
+            *ITEM,
+            *SPOKEN,
+        ),
+        evidence="specification",
+        source="the event's description; what stops the timer is our choice",
+        link=SPECIFICATION,
+    ),
+    Row(
+        id="playback",
+        cause="time",
+        when="in a call, the server plays what the model says, and tells when it is over",
+        outcome=(
+            "output_audio_buffer.started",
+            *SPEECH_ENDS,
+            "response.done(completed)",
+            "output_audio_buffer.stopped",
+        ),
+        evidence="recorded",
+        source="the recorded sessions beside a call",
+        link=RECORDINGS,
+    ),
+    Row(
+        id="dtmf",
+        cause="a key of a telephone",
+        when="the test has one pressed; this event alone has no `event_id`",
+        outcome=("input_audio_buffer.dtmf_event_received",),
+        evidence="specification",
+        source="the event's description: it comes over SIP",
+        link=SPECIFICATION,
+    ),
+    Row(
+        id="late-done",
+        cause="response.done",
+        when="the test has it come late, and twice: cancelling the response comes too late",
+        outcome=("error(response_cancel_not_active)", "response.done(completed)"),
+        evidence="our choice",
+        source="a driver; clients of third parties guard against both",
+    ),
     Row(
         id="expiry",
         cause="time",
@@ -207,26 +329,5 @@ TIME_ROWS: Final = (
         source="7 of 25 recorded responses, always directly after `response.done`",
         link=RECORDINGS,
         variant="rate_limits",
-    ),
-)
-
-VARIANT_ROWS: Final = (
-    Row(
-        id="variant-no-greeting",
-        cause="connecting",
-        when="the server omits `session.created`",
-        outcome=NOTHING,
-        evidence="our choice",
-        source="servers that imitate the real one do this",
-        variant="omit_session_created",
-    ),
-    Row(
-        id="variant-own-ids",
-        cause="conversation.item.create",
-        when="with an id of the client's, which the server replaces",
-        outcome=ITEM,
-        evidence="our choice",
-        source="no recorded item has an id of the client's",
-        variant="rewrite_item_ids",
     ),
 )
