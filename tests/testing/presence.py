@@ -28,6 +28,9 @@ WIRE: Final = Path(__file__).resolve().parents[2] / ".." / "shared" / "wire"
 # clients always described their tools, and never switched voice detection off.
 _OF_THE_CLIENT: Final = ("session.tools[]",)
 
+# Of transcriptions, where a session includes them or has a model for them: none that is recorded.
+_ASKED_FOR: Final = {"logprobs", "languages"}
+
 # Null out of band. No recording has such a response: our choice, and the table of evidence says so.
 _NULL_BY_CHOICE: Final = {("response", "conversation_id")}
 
@@ -150,7 +153,8 @@ def oddities(frame: Frame) -> Iterator[str]:
         yield from (f"{path}: without {name}" for name in sorted(always - value.keys()))
         # A configuration holds what the client put there.
         if members is not None and not path.startswith("session"):
-            yield from (f"{path}: with {name}" for name in sorted(value.keys() - known))
+            other = sorted(value.keys() - known - _ASKED_FOR)
+            yield from (f"{path}: with {name}" for name in other)
 
 
 def _nulls(path: str, value: Frame, members: _Members) -> Iterator[str]:

@@ -78,7 +78,7 @@ class Watch:
 
     def see(self, stage: Stage, text: str | bytes) -> None:
         """Check what a session has just written."""
-        if self._pushing:
+        if self._pushing or stage.manner.omit_event_ids:
             return
         self.frames += 1
         order = self._orders.get(stage)

@@ -38,7 +38,7 @@ from trio_realtime._core.simulator._responder import (
     Silence,
     Together,
 )
-from trio_realtime._core.simulator._settings import checked_format
+from trio_realtime._core.simulator._settings import checked_format, voice_of
 from trio_realtime._core.simulator._stage import Stage
 from trio_realtime._core.simulator._usage import Budget, Tokens, usage_of
 
@@ -118,7 +118,7 @@ class Reply:
         asked = object_of(at(self.create, "audio", "output"))
         return {
             "format": checked_format(asked.get("format") or session["format"], "response.audio"),
-            "voice": asked.get("voice") or session["voice"],
+            "voice": voice_of(asked.get("voice")) or session["voice"],
         }
 
     def _setting(self, name: str) -> JsonValue:

@@ -30,7 +30,7 @@ from trio_realtime._core.simulator._mcp import Mcp, check_servers, servers_of
 from trio_realtime._core.simulator._playback import Cut, Playback
 from trio_realtime._core.simulator._reply import CancelReason, Late, Planned, Reply
 from trio_realtime._core.simulator._responder import Action, Refuse
-from trio_realtime._core.simulator._settings import check_response
+from trio_realtime._core.simulator._settings import check_response, voice_of
 from trio_realtime._core.simulator._stage import Stage
 from trio_realtime._core.simulator._usage import OUTPUT_TOKENS_PER_SECOND, Meter, tokens_of
 
@@ -86,7 +86,7 @@ class Responses:
         create = object_of(frame.get("response"))
         check_response(create)
         check_servers(create.get("tools"), "response.tools", servers_of(session.get("tools")))
-        self._check_voice(at(create, "audio", "output", "voice"))
+        self._check_voice(voice_of(at(create, "audio", "output", "voice")))
         if create.get("conversation") != "none":
             self.check_free()
         context = self._context(create)

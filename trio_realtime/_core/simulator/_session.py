@@ -21,7 +21,7 @@ from trio_realtime._core.simulator._errors import (
     voice_locked,
 )
 from trio_realtime._core.simulator._json import Object, at, object_of, text_of
-from trio_realtime._core.simulator._settings import SESSION_CHECKS, checked_format
+from trio_realtime._core.simulator._settings import SESSION_CHECKS, checked_format, voice_of
 from trio_realtime._core.simulator._vad import Detection
 from trio_realtime._core.simulator._voice import PCM
 
@@ -160,6 +160,8 @@ def updated_session(
     for direction in ("input", "output"):
         where = object_of(at(merged, "audio", direction))
         where["format"] = checked_format(where.get("format"), f"session.audio.{direction}.format")
+    if spoken := object_of(at(merged, "audio", "output")):
+        spoken["voice"] = voice_of(spoken["voice"])
     _check_locked(session, merged, voice_is_locked=voice_is_locked, answering=answering)
     return merged
 

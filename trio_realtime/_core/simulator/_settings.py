@@ -32,6 +32,9 @@ VOICES: Final = (
     *("sage", "shimmer", "verse", "marin", "cedar"),
 )
 
+_CUSTOM: Final = "voice_"
+"""How the ids of custom voices begin."""
+
 INCLUDE_LOGPROBS: Final = "item.input_audio_transcription.logprobs"
 
 _METADATA_MAX: Final = 16
@@ -232,7 +235,21 @@ _TOOL_CHOICE: Final = _or_choice(
         }
     ),
 )
-_VOICE: Final = _or_choice(VOICES, members({"id": text}, required=("id",)))
+_custom_voice: Final = members({"id": text}, required=("id",))
+
+
+def _voice(value: JsonValue, where: str) -> None:
+    if isinstance(value, dict):
+        _custom_voice(value, where)
+    elif not text_of(value).startswith(_CUSTOM):
+        choice(*VOICES)(value, where)
+
+
+def voice_of(value: JsonValue) -> JsonValue:
+    """A voice as the server shows it: a custom one by its id alone, as specified."""
+    return value["id"] if isinstance(value, dict) else value
+
+
 _TRACING: Final = _or_choice(
     ("auto",), members({"workflow_name": text, "group_id": text, "metadata": free})
 )
@@ -247,7 +264,7 @@ _TRUNCATION: Final = _or_choice(
         required=("type", "retention_ratio"),
     ),
 )
-_SPOKEN: Final[Mapping[str, Check]] = {"format": _format, "voice": _VOICE}
+_SPOKEN: Final[Mapping[str, Check]] = {"format": _format, "voice": _voice}
 _ANSWERS: Final[Mapping[str, Check]] = {
     "output_modalities": _modalities,
     "instructions": text,
