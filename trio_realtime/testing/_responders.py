@@ -18,7 +18,6 @@ from trio_realtime._core.simulator import (
     Say,
     default_reply,
 )
-
 from trio_realtime.testing._voice import Voice, sounding
 
 if TYPE_CHECKING:

@@ -9,16 +9,24 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack, final
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, final
 
 import trio
 
-from trio_realtime._core.simulator import ClientHandshake, Manner, Pace, Simulation
+from trio_realtime._core.simulator import (
+    ClientHandshake,
+    EventOrder,
+    Manner,
+    McpServer,
+    Pace,
+    Simulation,
+)
 from trio_realtime.testing._host import Host
 from trio_realtime.testing._responders import Asked, Responder
 from trio_realtime.testing._rest import Rest
 from trio_realtime.testing._seeding import letters_from_seed
 from trio_realtime.testing._session import SimulatedSession
+from trio_realtime.testing._voice import Voice, voice_from_name
 from trio_realtime.testing._watching import Watcher
 
 if TYPE_CHECKING:
@@ -67,7 +75,11 @@ class SimulatedServer(Host):
         rate_limits: bool = False,
         omit_session_created: bool = False,
         rewrite_item_ids: bool = False,
+        echo_metadata: bool = True,
+        event_order: EventOrder = "openai",
         answer_close: bool = True,
+        mcp_servers: Mapping[str, McpServer] | None = None,
+        voice: Voice | Literal["espeak-ng"] | None = None,
         seed: int | None = None,
         watch: Watcher | None = None,
         faults: FaultPlan | None = None,
@@ -84,7 +96,14 @@ class SimulatedServer(Host):
             rate_limits: Send `rate_limits.updated` after each response.
             omit_session_created: Variant: begin without `session.created`.
             rewrite_item_ids: Variant: give items ids of the server's, whatever the client chose.
+            echo_metadata: Variant, when False: no response carries the metadata it was given.
+            event_order: Variant, when `"xai"`: the events of responses come as xAI's server sends
+                them.
             answer_close: Variant, when False: never answer a client's CLOSE, nor hang up.
+            mcp_servers: What the MCP servers list that a session may name, by their labels.
+            voice: Who speaks for the model: `"espeak-ng"`, if it is installed, or an async
+                function of a text that returns PCM of 16 bits at 24 kHz. By default each word is
+                a tone, which is quick and the same on every machine.
             seed: The seed of the ids the server chooses; by default another for each server.
             watch: Told of every connection, message and HTTP request, as they pass on the wire.
             faults: What goes wrong on the way, on purpose.
@@ -92,7 +111,7 @@ class SimulatedServer(Host):
         super().__init__(api_key=api_key, answer_close=answer_close, watch=watch, faults=faults)
         self.sessions = []
         self._arrived = trio.lowlevel.ParkingLot()
-        self._asked = Asked(reply)
+        self._asked = Asked(reply, None if voice is None else voice_from_name(voice))
         self._manner = Manner(
             pace=Pace(tokens_per_second, audio_speed, latency),
             session_seconds=session_seconds,
@@ -100,6 +119,9 @@ class SimulatedServer(Host):
             rate_limits=rate_limits,
             omit_session_created=omit_session_created,
             rewrite_item_ids=rewrite_item_ids,
+            echo_metadata=echo_metadata,
+            event_order=event_order,
+            mcp_servers=mcp_servers or {},
         )
         self._letters = letters_from_seed(seed)
         self._rest = Rest(api_key, self._letters)
@@ -172,7 +194,11 @@ class SimulatedServerOptions(TypedDict, total=False):
     rate_limits: bool
     omit_session_created: bool
     rewrite_item_ids: bool
+    echo_metadata: bool
+    event_order: EventOrder
     answer_close: bool
+    mcp_servers: Mapping[str, McpServer] | None
+    voice: Voice | Literal["espeak-ng"] | None
     seed: int | None
     watch: Watcher | None
     faults: FaultPlan | None
