@@ -13,6 +13,7 @@ from trio_realtime._core.simulator import (
     Conversation,
     Fail,
     Incomplete,
+    McpServer,
     Refuse,
     Say,
     Silence,
@@ -43,6 +44,7 @@ from trio_realtime.testing._server import (
     serve_simulated,
 )
 from trio_realtime.testing._session import SimulatedSession
+from trio_realtime.testing._voice import Voice
 from trio_realtime.testing._watching import Sighting, Watcher
 
 __all__ = [
@@ -66,6 +68,7 @@ __all__ = [
     "Host",
     "Incomplete",
     "InjectedFault",
+    "McpServer",
     "Pattern",
     "PipeStream",
     "RecordMode",
@@ -82,6 +85,7 @@ __all__ = [
     "SimulatedSession",
     "StreamFaults",
     "Together",
+    "Voice",
     "Watcher",
     "absent",
     "any_order",
