@@ -7,7 +7,7 @@ and WebSocket frames travel.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, final
 
@@ -73,7 +73,12 @@ class SimulatedServer(Host):
         latency: float = 0.0,
         session_seconds: float = 3600.0,
         rate_limits: bool = False,
+        models: Collection[str] | None = None,
+        late_errors: float = 0.0,
+        commit_seconds: float = 0.0,
+        transcription_seconds: float = 0.0,
         omit_session_created: bool = False,
+        omit_event_ids: bool = False,
         rewrite_item_ids: bool = False,
         echo_metadata: bool = True,
         event_order: EventOrder = "openai",
@@ -94,7 +99,16 @@ class SimulatedServer(Host):
             latency: Seconds from the beginning of a response to its first output.
             session_seconds: How long a session lasts.
             rate_limits: Send `rate_limits.updated` after each response.
+            models: The only models there are; naming another is refused after the upgrade, with
+                `invalid_model` and close 4000. By default clients may name any.
+            late_errors: Seconds until a commit of too little audio is refused. Measured on the
+                real server were 0.8 to 1.0, which is after the answer to a commit that follows.
+            commit_seconds: Seconds until a commit is acted upon, and what follows it; measured
+                was 0.15.
+            transcription_seconds: Seconds from a commit to the rest of its transcription;
+                measured were 0.5 to 0.8.
             omit_session_created: Variant: begin without `session.created`.
+            omit_event_ids: Variant: send events without `event_id`.
             rewrite_item_ids: Variant: give items ids of the server's, whatever the client chose.
             echo_metadata: Variant, when False: no response carries the metadata it was given.
             event_order: Variant, when `"xai"`: the events of responses come as xAI's server sends
@@ -117,7 +131,12 @@ class SimulatedServer(Host):
             session_seconds=session_seconds,
             api_key=api_key,
             rate_limits=rate_limits,
+            models=models,
+            late_errors=late_errors,
+            commit_seconds=commit_seconds,
+            transcription_seconds=transcription_seconds,
             omit_session_created=omit_session_created,
+            omit_event_ids=omit_event_ids,
             rewrite_item_ids=rewrite_item_ids,
             echo_metadata=echo_metadata,
             event_order=event_order,
@@ -192,7 +211,12 @@ class SimulatedServerOptions(TypedDict, total=False):
     latency: float
     session_seconds: float
     rate_limits: bool
+    models: Collection[str] | None
+    late_errors: float
+    commit_seconds: float
+    transcription_seconds: float
     omit_session_created: bool
+    omit_event_ids: bool
     rewrite_item_ids: bool
     echo_metadata: bool
     event_order: EventOrder
