@@ -13,7 +13,7 @@ import trio_websocket
 from pydantic import JsonValue
 
 from tests.testing.faithful import Frame, check_frame, check_order
-from trio_realtime.testing import SimulatedServer
+from trio_realtime.testing import Host
 
 
 @final
@@ -53,7 +53,7 @@ class RawClient:
 
 @asynccontextmanager
 async def raw_client(
-    server: SimulatedServer,
+    server: Host,
     resource: str = "/v1/realtime?model=gpt-realtime-2.1",
     *,
     headers: tuple[tuple[str, str], ...] = (),

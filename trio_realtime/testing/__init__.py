@@ -37,6 +37,12 @@ from trio_realtime.testing._matchers import (
 )
 from trio_realtime.testing._pipes import PipeStream, pipe_pair
 from trio_realtime.testing._responders import Answer, Echo, ReplyFunction, Responder
+from trio_realtime.testing._script import Script, ScriptedServer
+from trio_realtime.testing._script_connection import (
+    Expectation,
+    ScriptedConnection,
+    ScriptedRequest,
+)
 from trio_realtime.testing._seeding import seeded
 from trio_realtime.testing._server import (
     SimulatedServer,
@@ -62,6 +68,7 @@ __all__ = [
     "Conversation",
     "Echo",
     "EventPattern",
+    "Expectation",
     "Fail",
     "FaultPlan",
     "Faults",
@@ -76,6 +83,10 @@ __all__ = [
     "ReplyFunction",
     "Responder",
     "Say",
+    "Script",
+    "ScriptedConnection",
+    "ScriptedRequest",
+    "ScriptedServer",
     "ServerSocket",
     "Sighting",
     "Silence",

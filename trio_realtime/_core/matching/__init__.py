@@ -1,5 +1,6 @@
 """Which events are wanted, which came, and how the difference is shown. No I/O, and no clock."""
 
+from trio_realtime._core.matching._dialogue import Dialogue
 from trio_realtime._core.matching._listing import explanation
 from trio_realtime._core.matching._pattern import EventKind, EventPattern
 from trio_realtime._core.matching._sequence import Element, Gap, Group, Mismatch, Repeat, mismatch
@@ -11,6 +12,7 @@ __all__ = [
     "ANY",
     "MISSING",
     "Anything",
+    "Dialogue",
     "Element",
     "EventKind",
     "EventLike",

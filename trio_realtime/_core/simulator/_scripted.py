@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, final
 
 from pydantic import JsonValue
@@ -19,8 +19,9 @@ from trio_realtime._core.simulator._handshake import ClientHandshake
 from trio_realtime._core.simulator._json import Object, at, object_of, text_of
 from trio_realtime._core.simulator._manner import Manner, Pace
 from trio_realtime._core.simulator._responder import Action
+from trio_realtime._core.simulator._responses import Question
 from trio_realtime._core.simulator._simulation import Simulation
-from trio_realtime._core.simulator._stage import Letters
+from trio_realtime._core.simulator._stage import ID_LETTERS, Letters
 from trio_realtime._core.simulator._voice import ALAW, MULAW
 from trio_realtime.audio import base64_from_bytes
 
@@ -66,6 +67,7 @@ class ScriptedModel:
             now=0.0,
             unix_time=unix_time + _SESSION_SECONDS - _FOREVER,
         )
+        self._letters = letters
         self._now = 0.0
 
     @property
@@ -84,12 +86,10 @@ class ScriptedModel:
         Raises:
             ValueError: if it has no type.
         """
-        fields = dict(event)
-        kind = text_of(fields.pop("type", None))
-        if not kind:
+        if not text_of(event.get("type")):
             raise ValueError("a server's event has a type; use send_raw(...) for anything else")
-        self._simulation.emit(kind, fields)
-        return self._written()
+        named = {"type": event["type"], "event_id": f"event_{self._letters(ID_LETTERS)}", **event}
+        return [json.dumps(named, ensure_ascii=False, separators=(",", ":"))]
 
     def refusal(self, frame: ClientFrame, error: RefusedError) -> list[str]:
         """The `error` that refuses a client's event."""
@@ -126,7 +126,9 @@ class ScriptedModel:
         verb = {"conversation.item.delete": "deleted"}.get(frame.type, "truncated")
         return self.event({**fields, "type": f"conversation.item.{verb}"})
 
-    def response(self, frame: ClientFrame, plan: Sequence[Action]) -> list[tuple[float, str]]:
+    def response(
+        self, frame: ClientFrame, plan: Callable[[Question], Sequence[Action]]
+    ) -> list[tuple[float, str]]:
         """The response to a `response.create`: events, each after so many seconds.
 
         Raises:
@@ -137,7 +139,7 @@ class ScriptedModel:
         if not simulation.questions:
             self._check(self._written())
         question = simulation.questions.popleft()
-        simulation.answer(question, plan, self._now)
+        simulation.answer(question, plan(question), self._now)
         before = self._now
         events: list[tuple[float, str]] = []
         while True:

@@ -1,0 +1,256 @@
+"""A server that does what a test tells it, and fails the test where the client does something else.
+
+This module does not know what is expected, nor how answers look. It takes care that a failure of
+the script is what the test sees, whichever way the client takes it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
+
+import trio
+import trio.testing
+from pydantic import JsonValue
+
+from trio_realtime._core.matching import EventKind, EventPattern
+from trio_realtime._core.simulator._scripted import ScriptedModel
+from trio_realtime.testing._host import Host, ServerSocket
+from trio_realtime.testing._script_connection import Expectation, ScriptedConnection, SentEvent
+from trio_realtime.testing._script_failures import Failures
+from trio_realtime.testing._script_line import Line
+from trio_realtime.testing._seeding import letters_from_seed
+
+if TYPE_CHECKING:
+    from trio_realtime._core.simulator import ClientHandshake
+    from trio_realtime.testing._faults import FaultPlan
+    from trio_realtime.testing._watching import Watcher
+
+Script: TypeAlias = Callable[[ScriptedConnection], Awaitable[None]]
+"""What is done with one client: an async function of its connection."""
+
+_SETTLE_SECONDS: Final = 1
+"""How long a client may keep busy after the block, before we look at what it sent."""
+
+_PATIENCE_SECONDS: Final = 5
+"""How long a script may go on after the block."""
+
+
+@final
+class ScriptedServer(Host):
+    """A server that expects what the test says, and answers what the test says. Strict.
+
+    Either with a script for each client, which runs beside it::
+
+        async def script(line: ScriptedConnection) -> None:
+            async with line.expect("session.update") as request:
+                await request.acknowledge()
+            async with line.expect("response.create", response__conversation="none") as request:
+                await request.say("hi")
+
+
+        async with ScriptedServer(script) as server:
+            async with open_realtime("m", endpoint=server.endpoint, session={...}) as conn:
+                ...
+
+    or with expectations in the test itself, or in any of its tasks::
+
+        async with ScriptedServer() as server:
+            async with open_realtime("m", endpoint=server.endpoint) as conn:
+                await conn.response.create()
+                async with server.expect("response.create") as request:
+                    await request.say("hi")
+
+    A client is greeted with `session.created`. It fails the test with an `AssertionError`
+
+    * if it sends another event than is expected next: both are shown side by side;
+    * if it is gone while something is expected of it;
+    * if it sends something that is never looked at, or connects more often than there are scripts.
+
+    A script that fails cancels the block, and leaves it as it was raised, in no group; what the
+    client made of being cancelled is its `__context__`. What your code in the block raises leaves
+    it as it is, also if it leaves a script waiting.
+
+    Leaving the block waits until the scripts are over; what they still expect then fails.
+    """
+
+    connections: list[ScriptedConnection]
+    """The clients, oldest first, also those that are gone."""
+
+    def __init__(
+        self,
+        *scripts: Script,
+        greeting: Mapping[str, JsonValue] | bool = True,
+        ignore: Collection[EventKind | EventPattern] = (),
+        api_key: str | None = None,
+        answer_close: bool = True,
+        seed: int | None = None,
+        watch: Watcher | None = None,
+        faults: FaultPlan | None = None,
+    ) -> None:
+        """Prepare a server; entering the block starts it.
+
+        Args:
+            scripts: What is done with the first client, the second, and so on.
+            greeting: The event that a client is greeted with; True for the usual
+                `session.created`, False for none.
+            ignore: Events that nobody need look at, such as `"input_audio_buffer.append"`: as
+                in `expect`, or `like(...)` with fields. They are in `received`.
+            api_key: The only key that is let in. None lets every client in.
+            answer_close: Whether a client's CLOSE is answered.
+            seed: The seed of the ids the server chooses; by default another for each server.
+            watch: Is told of everything that passes on the wire.
+            faults: What goes wrong on the wire. Such a client is seldom as strict as a script.
+        """
+        super().__init__(api_key=api_key, answer_close=answer_close, watch=watch, faults=faults)
+        self.connections = []
+        self._scripts = scripts
+        self._greeting = greeting
+        self._ignored = tuple(
+            each if isinstance(each, EventPattern) else EventPattern(each, {}) for each in ignore
+        )
+        self._letters = letters_from_seed(seed)
+        self._lines: list[Line] = []
+        self._accepted = 0
+        self._running = 0
+        self._changed = trio.lowlevel.ParkingLot()
+        self._block = trio.CancelScope()
+        self._failures = Failures(self._block.cancel)
+
+    async def accept(self) -> ScriptedConnection:
+        """Wait for the next client that connects, and return it: each once. Without scripts only.
+
+        Raises:
+            RuntimeError: if the server was given scripts, which have the clients.
+        """
+        self._check_own()
+        await trio.lowlevel.checkpoint()
+        while len(self.connections) == self._accepted:
+            await self._changed.park()
+        self._accepted += 1
+        return self.connections[self._accepted - 1]
+
+    def expect(self, type: EventKind, /, **fields: object) -> Expectation:  # noqa: A002
+        """Expect the next event of the client that was accepted last, or else of the first.
+
+        For tests with one client: it is waited for. See `ScriptedConnection.expect`.
+
+        Raises:
+            AssertionError: if another event came, or none will.
+            RuntimeError: if the server was given scripts: they expect.
+        """
+        self._check_own()
+        return Expectation(self._line, EventPattern(type, fields))
+
+    async def send(self, event: SentEvent) -> None:
+        """Send any event to the client that was accepted last, or else to the first."""
+        self._check_own()
+        await self._line()
+        await self.connections[self._accepted - 1].send(event)
+
+    async def _line(self) -> Line:
+        await trio.lowlevel.checkpoint()
+        while not self.connections:
+            await self._changed.park()
+        self._accepted = max(self._accepted, 1)
+        return self._lines[self._accepted - 1]
+
+    def _check_own(self) -> None:
+        if self._scripts:
+            raise RuntimeError(
+                "this server was given scripts: they have the clients; or else give it none, and "
+                "use server.accept() and server.expect(...)"
+            )
+
+    async def talk(self, ws: ServerSocket, handshake: ClientHandshake) -> bool:
+        """Follow the script with one client, until it is gone."""
+        number = len(self.connections)
+        model = ScriptedModel(
+            handshake, self._letters, unix_time=time.time(), api_key=self._api_key
+        )
+        line = Line(number + 1, handshake, ws, model, self._failures, self._ignored)
+        connection = ScriptedConnection(line)
+        self._lines.append(line)
+        self.connections.append(connection)
+        await line.greet(self._greeting)
+        self._changed.unpark_all()
+        if number < len(self._scripts):
+            self._running += 1
+            self.start(lambda: self._perform(self._scripts[number], line, connection))
+        elif self._scripts:
+            what = f"a client connected, and there are scripts for {len(self._scripts)} only"
+            self._failures.add(line.failure(what))
+        return await line.run()
+
+    async def _perform(self, script: Script, line: Line, connection: ScriptedConnection) -> None:
+        try:
+            await script(connection)
+            line.finish()
+        except Exception as error:  # noqa: BLE001 - raised where the block ends
+            self._failures.add(error)
+        finally:
+            self._running -= 1
+            self._changed.unpark_all()
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        self._block.__enter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        own = exc
+        try:
+            if self._block.__exit__(exc_type, exc, traceback):
+                own = None
+            if exc is None and self._failures.first is None:
+                await self._finish()  # noqa: ASYNC102 - nothing to be cleaned up yet
+        except BaseException as left:  # noqa: ASYNC103, BLE001 - raised below, or what it hides
+            own = left
+        failure = self._failures.told(own)
+        try:
+            passed = None if own is None else own.__traceback__
+            await super().__aexit__(type(own) if own else None, own, passed)  # noqa: ASYNC102
+        finally:
+            if failure is not None:
+                context = failure.__context__
+                try:
+                    raise failure
+                finally:
+                    # Not what we were handling: `told` knows what belongs to it.
+                    failure.__context__ = context
+        if own is not None and own is not exc:
+            raise own
+
+    async def _finish(self) -> None:
+        """See what is still on its way, and let the scripts come to their end."""
+        with trio.move_on_after(_SETTLE_SECONDS):
+            await trio.testing.wait_all_tasks_blocked()
+        for line in self._lines:
+            line.end("the server's block was left")
+        with trio.move_on_after(_PATIENCE_SECONDS) as patience:
+            while self._running:
+                await self._changed.park()
+        if patience.cancelled_caught:
+            self._failures.add(
+                AssertionError(
+                    f"a script goes on {_PATIENCE_SECONDS} s after the server's block was left: "
+                    "it waits for something else than its client"
+                )
+            )
+        missing = len(self._scripts) - len(self.connections)
+        if missing > 0:
+            self._failures.add(
+                AssertionError(
+                    f"{len(self._scripts)} clients were expected, one for each script, and "
+                    f"{len(self.connections)} connected"
+                )
+            )
+        for line in self._lines:
+            line.check_unseen()
