@@ -57,6 +57,10 @@ class Entry:
     format: str = "audio/pcm"
     """The format of its audio."""
 
+    counted: tuple[int, float] | None = None
+    """How many words and how much audio are in it, as `_usage` counts them; None until they were
+    counted, and when they change. Each response counts the whole conversation."""
+
     @property
     def id(self) -> str:
         """The item's id."""
@@ -196,6 +200,7 @@ class Conversation:
         self._has_spoken = self._has_spoken or bool(entry.audio_ms)
         entry.audio_ms = milliseconds
         entry.was_cut = True
+        entry.counted = None
 
     def _place(self, item_id: str) -> int:
         # From the end: what is asked for is nearly always new.
@@ -203,7 +208,8 @@ class Conversation:
         return next(n for n in range(len(entries) - 1, -1, -1) if entries[n].id == item_id)
 
     def _drop(self, entry: Entry) -> None:
-        del self._entries[self._place(entry.id)]
+        oldest = self._entries[0] is entry
+        del self._entries[0 if oldest else self._place(entry.id)]
         del self._by_id[entry.id]
         self._has_spoken = self._has_spoken or bool(entry.audio_ms)
         self._audio_bytes -= len(entry.audio)

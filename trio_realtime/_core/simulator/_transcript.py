@@ -126,6 +126,7 @@ class Transcription:
             self._segment(transcript, entry.input_ms / 1000)
         for part in objects_of(entry.item.get("content")):
             part["transcript"] = transcript
+        entry.counted = None
         self._completed(entry, transcript)
 
     def _words(self, text: str) -> list[str]:

@@ -44,14 +44,21 @@ class Tokens:
 
 def tokens_of(instructions: str, context: Sequence[Entry]) -> Tokens:
     """The tokens of what the model sees."""
-    texts = (f"{entry.written} {entry.spoken}" for entry in context)
-    text = " ".join((instructions, *texts))
-    audio_ms = sum(
-        entry.input_ms * INPUT_TOKENS_PER_SECOND
-        + (entry.audio_ms or 0) * OUTPUT_TOKENS_PER_SECOND
-        for entry in context
-    )
-    return Tokens(len(text.split()), int(audio_ms) // 1000)
+    text, audio = len(instructions.split()), 0.0
+    for entry in context:
+        words, audio_ms = entry.counted or _counted(entry)
+        text += words
+        audio += audio_ms
+    return Tokens(text, int(audio) // 1000)
+
+
+def _counted(entry: Entry) -> tuple[int, float]:
+    audio = entry.input_ms * INPUT_TOKENS_PER_SECOND
+    audio += (entry.audio_ms or 0) * OUTPUT_TOKENS_PER_SECOND
+    counted = len(f"{entry.written} {entry.spoken}".split()), audio
+    if entry.item.get("status") != "in_progress":
+        entry.counted = counted
+    return counted
 
 
 @final
