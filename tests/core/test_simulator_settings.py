@@ -194,7 +194,8 @@ def test_tracing_that_is_on_stays_as_it_is() -> None:
     client = Client()
     client.update(tracing="auto")
     assert types_of(client.update(tracing="auto")) == ["session.updated"]
-    for other in (None, {"group_id": "g"}):
+    others: tuple[JsonValue, ...] = (None, {"group_id": "g"})
+    for other in others:
         assert error_of(client.update(tracing=other))["code"] == "cannot_update_tracing"
 
 

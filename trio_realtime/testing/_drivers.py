@@ -171,7 +171,10 @@ class Drivers:
         self._settle()
 
     def rate_limits(self, *, limit: int | None = None, remaining: int | None = None) -> None:
-        """Set the tokens a minute and what remains of them, and send `rate_limits.updated`.
+        """Set the tokens a minute and what remains of them.
+
+        The next response tells it: `rate_limits.updated` comes directly after its
+        `response.done`, the only place where the real server has been seen to send it.
 
         ::
 
@@ -188,7 +191,6 @@ class Drivers:
             if value is not None and value < 0:
                 raise ValueError(f"{name} cannot be negative; it is {value!r}")
         self._now().rate_limits(limit=limit, remaining=remaining)
-        self._settle()
 
     def late_done(
         self, seconds: float = 1.0, *, stays_active: bool = True, duplicates: int = 0
