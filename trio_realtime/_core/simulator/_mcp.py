@@ -148,6 +148,8 @@ class Mcp:
     def take_approved(self) -> list[Approved]:
         """The calls that were approved since this was last asked; what was denied is forgotten."""
         approved: list[Approved] = []
+        if not self._requests:
+            return approved  # most sessions: an hour's conversation is long to look through
         for entry in self._stage.conversation:
             if entry.type == "mcp_approval_response":
                 request_id = text_of(entry.item.get("approval_request_id"))
