@@ -89,6 +89,31 @@ async def test_the_error_example_survives_a_server_that_is_gone() -> None:
     assert done.stdout.decode().startswith("not connected: ")
 
 
+async def test_the_testing_example_passes_by_itself_and_with_pytest() -> None:
+    program = str(EXAMPLES / "08_testing_your_app.py")
+    said = await said_by(program)
+    assert said.splitlines() == [
+        "passed: test_an_answer",
+        "passed: test_an_interruption",
+        "passed: test_a_lost_network",
+    ]
+    said = await said_by(*("-m", "pytest", "-q", "-o", "trio_mode=true"), program)
+    assert "3 passed" in said
+
+
+async def test_the_faults_example_meets_a_fault_and_plays_a_cassette(tmp_path: Path) -> None:
+    cassette = tmp_path / "hello.jsonl"
+    said = await said_by(str(EXAMPLES / "09_faults_and_cassettes.py"), str(cassette))
+    assert said.splitlines() == [
+        "answered: Here I am. on connection 2",
+        "fault: cut on connection 1",
+        "recorded: I was recorded.",
+        "played: I was recorded.",
+        "told: the client sent something else than the cassette holds",
+    ]
+    assert cassette.exists()
+
+
 def test_the_readmes_first_program_is_the_first_example() -> None:
     first = (EXAMPLES / "01_text.py").read_text(encoding="utf-8")
     assert programs()[0] == first
