@@ -9,6 +9,7 @@ import pytest
 from trio_realtime._version import __version__
 from trio_realtime.cli import _app, _serve, main
 from trio_realtime.cli._display import Display
+from trio_realtime.cli._serve import Serving
 
 PROGRAM = "import sys; from trio_realtime.cli import main; sys.exit(main())"
 
@@ -69,12 +70,23 @@ def forbid(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
 
 
-@pytest.mark.parametrize("missing", ["typer", "rich"])
+@pytest.mark.parametrize(
+    ("missing", "arguments"),
+    [
+        ("typer", ["demo"]),
+        ("rich", ["demo"]),
+        ("yaml", ["serve", "--reply=replies.yaml"]),
+        ("trustme", ["serve", "--tls"]),
+    ],
+)
 def test_without_the_extra_one_line_names_it(
-    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    missing: str,
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     forbid(monkeypatch, missing)
-    assert main(["demo"]) == 1
+    assert main(arguments) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "pip install 'trio-realtime[cli]'" in line
 
@@ -96,7 +108,7 @@ def test_ctrl_c_while_starting_is_an_exit_status(monkeypatch: pytest.MonkeyPatch
 def test_ctrl_c_in_a_command_is_an_exit_status_and_no_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async def interrupted(display: Display, port: int) -> None:
+    async def interrupted(display: Display, asked: Serving) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_serve, "serve", interrupted)
@@ -105,7 +117,7 @@ def test_ctrl_c_in_a_command_is_an_exit_status_and_no_line(
 
 
 def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(display: Display, port: int) -> None:
+    async def broken(display: Display, asked: Serving) -> None:
         raise ZeroDivisionError
 
     monkeypatch.setattr(_serve, "serve", broken)

@@ -14,6 +14,7 @@ from tests.core.simulated import at
 from tests.testing.raw import raw_client
 from trio_realtime.cli._problem import ProblemError
 from trio_realtime.cli._reply_file import replies_from_file
+from trio_realtime.cli._reply_format import PYTHON_EXAMPLE
 from trio_realtime.testing import SimulatedServer
 
 HEAD = "from trio_realtime.testing import *\n"
@@ -164,3 +165,7 @@ async def test_a_relative_path_is_told_as_it_was_given(
         ["server_error"],
         ["replies.py:2: LookupError: lost"],
     )
+
+
+async def test_the_format_that_is_shown_is_the_one_that_runs(tmp_path: Path) -> None:
+    assert await said(written(tmp_path, PYTHON_EXAMPLE)) == (["You said: Hello"], [])

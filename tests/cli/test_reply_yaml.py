@@ -9,6 +9,7 @@ import pytest
 
 from trio_realtime.cli._problem import ProblemError
 from trio_realtime.cli._replies import Heard, Replies
+from trio_realtime.cli._reply_format import FORMAT, YAML_EXAMPLE
 from trio_realtime.cli._reply_yaml import replies_from_yaml
 from trio_realtime.testing import (
     Answer,
@@ -171,3 +172,12 @@ def test_a_mistake_is_one_line_with_its_place_and_what_is_allowed(
 def test_a_name_that_stands_in_a_list_of_replies_is_kept_in_order(tmp_path: Path) -> None:
     replies: Sequence[object] = read(tmp_path, "- one\n- two\n- one").replies
     assert replies == [Say("one"), Say("two"), Say("one")]
+
+
+def test_the_format_that_is_shown_is_the_one_that_is_read(tmp_path: Path) -> None:
+    replies = read(tmp_path, YAML_EXAMPLE)
+    assert len(replies.replies) == 9
+    assert len(replies.rules) == 2
+    assert replies.default == Echo()
+    shapes = {name for name in FORMAT.split() if name.endswith(":")}
+    assert {f"{name}:" for name in ("say", "call", "call_mcp", "fail", "refuse")} <= shapes

@@ -8,13 +8,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, Literal
 
 import trio
 import typer
 
 from trio_realtime._version import __version__
-from trio_realtime.cli import _demo, _serve
+from trio_realtime.cli import _demo, _reply_format, _serve
 from trio_realtime.cli._display import Display
 from trio_realtime.cli._problem import verdict
 
@@ -99,13 +99,170 @@ def demo(
     _run(lambda: _demo.demo(Display(), wav=wav, out=out, live=live, model=model))
 
 
+def _print_reply_format(wanted: bool) -> None:
+    if wanted:
+        typer.echo(_reply_format.FORMAT, nl=False)
+        raise typer.Exit
+
+
+_REPLIES: Final = "What the model says"
+_PACE: Final = "Pace"
+_FAULTS: Final = "What goes wrong"
+_VARIANTS: Final = "Variants of a server"
+
+
 @app.command()
 def serve(
     port: Annotated[int, typer.Option(help="The port to listen on; 0 picks a free one.")] = 0,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    tls: Annotated[
+        bool,
+        typer.Option(
+            "--tls",
+            help="Serve https and wss. The second line printed is the file of the CA certificate,"
+            " for clients to trust; it is removed in the end.",
+        ),
+    ] = False,
+    api_key: Annotated[
+        str | None,
+        typer.Option(
+            help="Let in only this key, and the ephemeral keys it has asked for. Default: any.",
+            metavar="KEY",
+        ),
+    ] = None,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Show nothing of what passes.")
+    ] = False,
+    reply: Annotated[
+        Path | None,
+        typer.Option(
+            help="Take the replies from this YAML or Python file. Default: repeat what is said.",
+            metavar="FILE",
+            rich_help_panel=_REPLIES,
+        ),
+    ] = None,
+    reply_format: Annotated[
+        bool,
+        typer.Option(
+            "--reply-format",
+            help="Show how such a file is written.",
+            callback=_print_reply_format,
+            is_eager=True,
+            rich_help_panel=_REPLIES,
+        ),
+    ] = False,
+    voice: Annotated[
+        bool,
+        typer.Option(
+            "--voice",
+            help="Let espeak-ng speak, where it is installed. Default: a tone per word.",
+            rich_help_panel=_REPLIES,
+        ),
+    ] = False,
+    tokens_per_second: Annotated[
+        float,
+        typer.Option(help="Words a second; inf for no wait.", rich_help_panel=_PACE),
+    ] = 100.0,
+    audio_speed: Annotated[
+        float,
+        typer.Option(help="Seconds of audio made in a second.", rich_help_panel=_PACE),
+    ] = 10.0,
+    latency: Annotated[
+        float,
+        typer.Option(help="Seconds before a response's first output.", rich_help_panel=_PACE),
+    ] = 0.0,
+    session_seconds: Annotated[
+        float, typer.Option(help="How long a session lasts.", rich_help_panel=_PACE)
+    ] = 3600.0,
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            help="Spoil connections: random, or settings such as"
+            " delay=0.1,client.duplicate=0.02,drop_after=response.done.",
+            metavar="TEXT",
+            rich_help_panel=_FAULTS,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Choose the same ids and the same faults again. Default: another each time.",
+            rich_help_panel=_FAULTS,
+        ),
+    ] = None,
+    rate_limits: Annotated[
+        bool,
+        typer.Option(
+            "--rate-limits",
+            help="Send rate_limits.updated after each response.",
+            rich_help_panel=_VARIANTS,
+        ),
+    ] = False,
+    omit_session_created: Annotated[
+        bool,
+        typer.Option(
+            "--omit-session-created",
+            help="Begin without session.created.",
+            rich_help_panel=_VARIANTS,
+        ),
+    ] = False,
+    rewrite_item_ids: Annotated[
+        bool,
+        typer.Option(
+            "--rewrite-item-ids",
+            help="Give items ids of the server's, whatever the client chose.",
+            rich_help_panel=_VARIANTS,
+        ),
+    ] = False,
+    omit_metadata: Annotated[
+        bool,
+        typer.Option(
+            "--omit-metadata",
+            help="Never give a response's metadata back.",
+            rich_help_panel=_VARIANTS,
+        ),
+    ] = False,
+    event_order: Annotated[
+        Literal["openai", "xai"],
+        typer.Option(help="Send events in the order of this server.", rich_help_panel=_VARIANTS),
+    ] = "openai",
+    never_close: Annotated[
+        bool,
+        typer.Option(
+            "--never-close",
+            help="Never answer a client's CLOSE, nor hang up.",
+            rich_help_panel=_VARIANTS,
+        ),
+    ] = False,
 ) -> None:
-    """Serve a simulated Realtime API on 127.0.0.1, for any client, until Ctrl-C.
+    """Serve a simulated Realtime API, for any client, until Ctrl-C.
 
-    The first line printed is the base URL: what a client takes as OPENAI_BASE_URL. Any API key
-    will do.
+    The first line printed is the base URL: what a client takes as OPENAI_BASE_URL. On a terminal
+    you see the sessions and their events; otherwise they are lines on standard error.
+
+    POST /v1/realtime/client_secrets gives out ephemeral keys.
     """
-    _run(lambda: _serve.serve(Display(), port))
+    asked = _serve.Serving(
+        port=port,
+        host=host,
+        reply=reply,
+        faults=faults,
+        seed=seed,
+        tls=tls,
+        quiet=quiet,
+        server={
+            "api_key": api_key,
+            "voice": "espeak-ng" if voice else None,
+            "tokens_per_second": tokens_per_second,
+            "audio_speed": audio_speed,
+            "latency": latency,
+            "session_seconds": session_seconds,
+            "rate_limits": rate_limits,
+            "omit_session_created": omit_session_created,
+            "rewrite_item_ids": rewrite_item_ids,
+            "echo_metadata": not omit_metadata,
+            "event_order": event_order,
+            "answer_close": not never_close,
+        },
+    )
+    _run(lambda: _serve.serve(Display(), asked))

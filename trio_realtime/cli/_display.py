@@ -35,7 +35,8 @@ class Display:
         self._console: Console = Console(highlight=False)
         if not self._console.is_terminal:
             self._console.width = _PLAIN_WIDTH
-        self._errors: Console = Console(highlight=False, stderr=True)
+        self.errors: Console = Console(highlight=False, stderr=True)
+        """Standard error, for whoever draws there."""
 
     def line(self, text: str = "", style: str = "") -> None:
         """Print one line, never wrapped."""
@@ -43,7 +44,11 @@ class Display:
 
     def hint(self, text: str) -> None:
         """Print one line on standard error, where it disturbs no program that reads us."""
-        self._errors.print(Text(text, "dim"), soft_wrap=True)
+        self.errors.print(Text(printable(text), "dim"), soft_wrap=True)
+
+    def log(self, text: str) -> None:
+        """Print one line on standard error, as it is: a program may read this one."""
+        self.errors.print(Text(printable(text).replace("\n", " ")), soft_wrap=True)
 
     def heading(self, text: str) -> None:
         """Print the title of a part."""
