@@ -8,6 +8,8 @@ import pytest
 
 from tests.testing.watch import Watch
 
+pytest_plugins = ["pytester"]
+
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
