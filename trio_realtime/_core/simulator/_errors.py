@@ -50,7 +50,8 @@ class RefusedError(Exception):
             "code": self.code,
             "message": self.message,
             "param": self.param,
-            "event_id": event_id if self.names_event else None,
+            # An id of another JSON type is refused; it is no name to call the event by.
+            "event_id": event_id if self.names_event and isinstance(event_id, str) else None,
         }
 
     @property

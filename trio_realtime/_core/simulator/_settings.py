@@ -207,18 +207,56 @@ def _function(value: JsonValue, where: str) -> None:
     _parameters(value, where)
 
 
+def _each(of: Check) -> Check:
+    """An object, each of whose members fits, whatever its name."""
+
+    def check(value: JsonValue, where: str) -> None:
+        free(value, where)
+        for name, each in object_of(value).items():
+            of(each, f"{where}.{name}")
+
+    return check
+
+
+def _text_or_content(value: JsonValue, where: str) -> None:
+    if isinstance(value, dict):
+        by_type(_CONTENTS)(value, where)
+    else:
+        text(value, where)
+
+
+# What a prompt's variable may be, beside a text.
+_CONTENTS: Final[Mapping[str, Check]] = {
+    "input_text": members({"type": text, "text": text}, required=("text",)),
+    "input_image": members(
+        {
+            **dict.fromkeys(("type", "image_url", "file_id"), text),
+            "detail": choice("auto", "low", "high"),
+        },
+        required=("detail",),
+    ),
+    "input_file": members(
+        dict.fromkeys(("type", "file_id", "filename", "file_url", "file_data"), text)
+    ),
+}
+
+_TOOL_FILTER: Final = members({"tool_names": array(text), "read_only": flag})
+
+
 def _allowed_tools(value: JsonValue, where: str) -> None:
-    (array(text) if isinstance(value, list) else free)(value, where)
+    (array(text) if isinstance(value, list) else _TOOL_FILTER)(value, where)
 
 
 _MCP: Final = members(
     {
         **dict.fromkeys(("type", "server_label", "server_url", "connector_id", "tunnel_id"), text),
         **dict.fromkeys(("authorization", "server_description"), text),
-        "headers": free,
+        "headers": _each(text),
         "allowed_tools": _allowed_tools,
-        "allowed_callers": array(text),
-        "require_approval": _or_choice(("always", "never"), free),
+        "allowed_callers": array(choice("direct", "programmatic"), fewest=1),
+        "require_approval": _or_choice(
+            ("always", "never"), members({"always": _TOOL_FILTER, "never": _TOOL_FILTER})
+        ),
         "defer_loading": flag,
     },
     required=("server_label",),
@@ -273,7 +311,9 @@ _ANSWERS: Final[Mapping[str, Check]] = {
     "parallel_tool_calls": flag,
     "reasoning": members({"effort": choice("minimal", "low", "medium", "high", "xhigh")}),
     "max_output_tokens": _max_output_tokens,
-    "prompt": members({"id": text, "version": text, "variables": free}, required=("id",)),
+    "prompt": members(
+        {"id": text, "version": text, "variables": _each(_text_or_content)}, required=("id",)
+    ),
 }
 _INPUT: Final = members(
     {
