@@ -71,6 +71,21 @@ def test_the_instructions_of_a_response_count_in_place_of_the_sessions() -> None
     assert usage_of(client.respond(input=[], instructions="one"))["input_tokens"] == 1
 
 
+def test_an_item_that_is_being_written_counts_as_far_as_it_is_heard() -> None:
+    client = Client(reply=lambda _: [Say("a b c d e f g h i j")])
+    client.update(instructions="")
+    client.send("response.create")
+    client.run(0.2)
+    aside: dict[str, JsonValue] = {"conversation": "none", "output_modalities": ["text"]}
+    client.send("response.create", response=aside)
+    done = [frame["response"] for frame in client.run() if frame["type"] == "response.done"]
+    early = next(each for each in done if at(each, "conversation_id") is None)
+    late = client.respond(**aside)[-1]["response"]
+    assert 0 < number(early, "usage", "input_token_details", "audio_tokens") < 60
+    assert number(late, "usage", "input_token_details", "audio_tokens") == 60
+    assert number(late, "usage", "input_token_details", "text_tokens") == 10
+
+
 def limits_of(frames: list[Frame]) -> dict[str, JsonValue]:
     (limits,) = [frame for frame in frames if frame["type"] == "rate_limits.updated"]
     found = at(limits, "rate_limits", 0)
