@@ -127,7 +127,15 @@ VALID: Final[list[Part]] = [
 
 ODD: Final[list[JsonValue]] = [
     *(None, True, False, 0, -1, 1, 10**400, 1e308, -0.5, "", "root", "auto", "x" * 600),
-    *("\ud800", "\u0000", [], {}, [[]], [None], {"type": None}, {"type": []}, [{}], ["text"]),
+    *("\ud800", "\u0000"),
+    [],
+    {},
+    [[]],
+    [None],
+    [{}],
+    ["text"],
+    {"type": None},
+    {"type": []},
 ]
 
 

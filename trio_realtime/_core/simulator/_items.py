@@ -13,6 +13,16 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from trio_realtime._core.simulator._checks import (
+    Check,
+    array,
+    by_type,
+    choice,
+    flag,
+    free,
+    members,
+    text,
+)
 from trio_realtime._core.simulator._conversation import Entry
 from trio_realtime._core.simulator._errors import (
     ID_MAX,
@@ -21,17 +31,7 @@ from trio_realtime._core.simulator._errors import (
     string_too_long,
 )
 from trio_realtime._core.simulator._json import Object, kind_of, object_of, objects_of, text_of
-from trio_realtime._core.simulator._settings import (
-    Check,
-    array,
-    by_type,
-    checked_format,
-    choice,
-    flag,
-    free,
-    members,
-    text,
-)
+from trio_realtime._core.simulator._settings import checked_format
 from trio_realtime._core.simulator._voice import PCM, bytes_per_ms, speech
 from trio_realtime.audio import base64_from_bytes
 

@@ -1,31 +1,37 @@
 """What the settings of a session and of a response may be: types, ranges, names.
 
-The ranges are the specification's. That a value out of range is refused in the platform's usual
-words, and that custom ids (of models that transcribe, of prompts, of voices) are all taken, is our
-choice. This module does not know what the settings were before, nor what they do.
+The ranges are the specification's. That custom ids (of models that transcribe, of prompts, of
+voices) are all taken is our choice. This module does not know what the settings were before, nor what they do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Mapping
+from typing import Final
 
 from pydantic import JsonValue
 
+from trio_realtime._core.simulator._checks import (
+    Check,
+    array,
+    by_type,
+    choice,
+    each_of,
+    flag,
+    free,
+    integer,
+    members,
+    number,
+    or_choice,
+    text,
+)
 from trio_realtime._core.simulator._errors import (
     RefusedError,
-    invalid_type,
     invalid_value,
-    missing_parameter,
-    out_of_range,
     string_too_long,
-    unknown_parameter,
 )
-from trio_realtime._core.simulator._json import Object, at, kind_of, object_of, text_of
+from trio_realtime._core.simulator._json import Object, at, object_of, text_of
 from trio_realtime._core.simulator._voice import FORMATS, PCM
-
-Check: TypeAlias = Callable[[JsonValue, str], None]
-"""Refuses a value that does not fit at a place, which has a name."""
 
 VOICES: Final = (
     *("alloy", "ash", "ballad", "coral", "echo"),
@@ -43,105 +49,6 @@ _METADATA_VALUE_MAX: Final = 512
 
 # No limit is known; a minute is longer than anybody pauses.
 _VAD_MS_MAX: Final = 60_000
-
-
-def text(value: JsonValue, where: str) -> None:
-    """Any string."""
-    if not isinstance(value, str):
-        raise invalid_type(where, "a string", kind_of(value))
-
-
-def flag(value: JsonValue, where: str) -> None:
-    """True or false."""
-    if not isinstance(value, bool):
-        raise invalid_type(where, "a boolean", kind_of(value))
-
-
-def free(value: JsonValue, where: str) -> None:
-    """Any object."""
-    if not isinstance(value, dict):
-        raise invalid_type(where, "an object", kind_of(value))
-
-
-def integer(low: int, high: int | None = None) -> Check:
-    """An integer from `low` to `high`."""
-
-    def check(value: JsonValue, where: str) -> None:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise invalid_type(where, "an integer", kind_of(value))
-        if value < low or (high is not None and value > high):
-            raise out_of_range(where, value, low, high)
-
-    return check
-
-
-def number(low: float, high: float) -> Check:
-    """A number from `low` to `high`."""
-
-    def check(value: JsonValue, where: str) -> None:
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
-            raise invalid_type(where, "a decimal number", kind_of(value))
-        if not low <= value <= high:
-            raise out_of_range(where, value, low, high)
-
-    return check
-
-
-def choice(*names: str) -> Check:
-    """One of some strings."""
-
-    def check(value: JsonValue, where: str) -> None:
-        if value not in names:
-            raise invalid_value(where, value, names)
-
-    return check
-
-
-def array(of: Check, *, fewest: int = 0) -> Check:
-    """An array, each of whose members fits."""
-
-    def check(value: JsonValue, where: str) -> None:
-        if not isinstance(value, list):
-            raise invalid_type(where, "an array", kind_of(value))
-        if len(value) < fewest:
-            raise RefusedError(
-                "array_below_min_length",
-                f"Invalid '{where}': array too short. Expected an array with minimum length "
-                f"{fewest}, but got an array with length {len(value)} instead.",
-                param=where,
-            )
-        for position, each in enumerate(value):
-            of(each, f"{where}[{position}]")
-
-    return check
-
-
-def members(rules: Mapping[str, Check], *, required: tuple[str, ...] = ()) -> Check:
-    """An object of such members and no others. Null stands for the default, so it always fits."""
-
-    def check(value: JsonValue, where: str) -> None:
-        if not isinstance(value, dict):
-            raise invalid_type(where, "an object", kind_of(value))
-        for name in value:
-            if name not in rules:
-                raise unknown_parameter(f"{where}.{name}")
-        for name in required:
-            if value.get(name) is None:
-                raise missing_parameter(f"{where}.{name}")
-        for name, each in value.items():
-            if each is not None:
-                rules[name](each, f"{where}.{name}")
-
-    return check
-
-
-def _or_choice(names: tuple[str, ...], otherwise: Check) -> Check:
-    """One of some strings, or what is no string."""
-
-    def check(value: JsonValue, where: str) -> None:
-        (choice(*names) if isinstance(value, str) else otherwise)(value, where)
-
-    return check
 
 
 def checked_format(value: JsonValue, where: str) -> JsonValue:
@@ -176,20 +83,6 @@ def _max_output_tokens(value: JsonValue, where: str) -> None:
         integer(1, 4096)(value, where)
 
 
-def by_type(kinds: Mapping[str, Check]) -> Check:
-    """An object whose `type` says what else it holds."""
-
-    def check(value: JsonValue, where: str) -> None:
-        free(value, where)
-        kind = object_of(value).get("type")
-        if kind is None:
-            raise missing_parameter(f"{where}.type")
-        choice(*kinds)(kind, f"{where}.type")
-        kinds[text_of(kind)](value, where)
-
-    return check
-
-
 def _parameters(tool: JsonValue, where: str) -> None:
     parameters = object_of(tool).get("parameters")
     if isinstance(parameters, dict) and parameters.get("type") != "object":
@@ -205,17 +98,6 @@ def _function(value: JsonValue, where: str) -> None:
     shape = {"type": text, "name": text, "description": text, "parameters": free}
     members(shape, required=("name",))(value, where)
     _parameters(value, where)
-
-
-def _each(of: Check) -> Check:
-    """An object, each of whose members fits, whatever its name."""
-
-    def check(value: JsonValue, where: str) -> None:
-        free(value, where)
-        for name, each in object_of(value).items():
-            of(each, f"{where}.{name}")
-
-    return check
 
 
 def _text_or_content(value: JsonValue, where: str) -> None:
@@ -251,10 +133,10 @@ _MCP: Final = members(
     {
         **dict.fromkeys(("type", "server_label", "server_url", "connector_id", "tunnel_id"), text),
         **dict.fromkeys(("authorization", "server_description"), text),
-        "headers": _each(text),
+        "headers": each_of(text),
         "allowed_tools": _allowed_tools,
         "allowed_callers": array(choice("direct", "programmatic"), fewest=1),
-        "require_approval": _or_choice(
+        "require_approval": or_choice(
             ("always", "never"), members({"always": _TOOL_FILTER, "never": _TOOL_FILTER})
         ),
         "defer_loading": flag,
@@ -262,7 +144,7 @@ _MCP: Final = members(
     required=("server_label",),
 )
 _TOOL: Final = by_type({"function": _function, "mcp": _MCP})
-_TOOL_CHOICE: Final = _or_choice(
+_TOOL_CHOICE: Final = or_choice(
     ("none", "auto", "required"),
     by_type(
         {
@@ -288,10 +170,10 @@ def voice_of(value: JsonValue) -> JsonValue:
     return value["id"] if isinstance(value, dict) else value
 
 
-_TRACING: Final = _or_choice(
+_TRACING: Final = or_choice(
     ("auto",), members({"workflow_name": text, "group_id": text, "metadata": free})
 )
-_TRUNCATION: Final = _or_choice(
+_TRUNCATION: Final = or_choice(
     ("auto", "disabled"),
     members(
         {
@@ -312,7 +194,7 @@ _ANSWERS: Final[Mapping[str, Check]] = {
     "reasoning": members({"effort": choice("minimal", "low", "medium", "high", "xhigh")}),
     "max_output_tokens": _max_output_tokens,
     "prompt": members(
-        {"id": text, "version": text, "variables": _each(_text_or_content)}, required=("id",)
+        {"id": text, "version": text, "variables": each_of(_text_or_content)}, required=("id",)
     ),
 }
 _INPUT: Final = members(
