@@ -1,7 +1,8 @@
 """What the settings of a session and of a response may be: types, ranges, names.
 
 The ranges are the specification's. That custom ids (of models that transcribe, of prompts, of
-voices) are all taken is our choice. This module does not know what the settings were before, nor what they do.
+voices) are all taken is our choice. This module does not know what the settings were before, nor
+what they do.
 """
 
 from __future__ import annotations
