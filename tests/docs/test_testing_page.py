@@ -1,16 +1,28 @@
-"""docs/testing.md is a project: its blocks are files, and its tests pass."""
+"""docs/testing.md is a project: its blocks are files, its tests pass, its commands run."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Final
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "testing.md"
-TEXT = PAGE.read_text("utf-8")
-NAMED = re.compile(r"^`([\w.]+)`:\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+import pytest
+import trio
+
+from tests.interop.test_openai_python import openai_python
+from trio_realtime.testing import serve_simulated
+
+__all__ = ["openai_python"]  # a fixture
+
+PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "testing.md"
+TEXT: Final = PAGE.read_text("utf-8")
+NAMED: Final = re.compile(r"^`([\w.]+)`:\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMANDS: Final = re.findall(r"^trio-realtime serve .*$", TEXT, re.MULTILINE)
 
 
 def files() -> dict[str, str]:
@@ -21,20 +33,12 @@ def files() -> dict[str, str]:
     return {name: "\n\n".join(texts) for name, texts in parts.items()}
 
 
-def run(*command: str, cwd: Path) -> str:
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")
-    }
-    done = subprocess.run(
-        [sys.executable, *command],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with the page's files in it."""
+    for name, text in files().items():
+        (tmp_path / name).write_text(text, "utf-8")
+    return tmp_path
 
 
 def test_every_block_of_python_belongs_to_a_file() -> None:
@@ -42,17 +46,64 @@ def test_every_block_of_python_belongs_to_a_file() -> None:
     assert blocks == len([name for name, kind, _ in NAMED.findall(TEXT) if kind == "python"]) > 0
 
 
-def test_the_tests_on_the_page_pass(tmp_path: Path) -> None:
-    for name, text in files().items():
-        (tmp_path / name).write_text(text, "utf-8")
-    said = run("-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", cwd=tmp_path)
+def test_the_tests_on_the_page_pass(project: Path) -> None:
+    # In a checkout that was installed before the plugin was there, it has no entry point.
+    plugin = "_trio_realtime_pytestplugin"
+    loaded = any(each.value == plugin for each in entry_points(group="pytest11"))
+    chosen = () if loaded else ("-p", plugin)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *chosen],
+        cwd=project,
+        env={name: value for name, value in os.environ.items() if "OPENAI" not in name},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
     functions = sum(
         len(re.findall(r"^(?:async )?def test_", text, re.MULTILINE)) for text in files().values()
     )
     # All of them, and nothing else: none was skipped.
-    passed = re.search(r"^(\d+) passed in", said, re.MULTILINE)
-    assert passed is not None, said
+    passed = re.search(r"^(\d+) passed in", done.stdout, re.MULTILINE)
+    assert passed is not None, done.stdout
     assert int(passed[1]) >= functions > 10
+
+
+async def test_the_program_of_another_sdk_prints_what_the_page_says(
+    openai_python: str, project: Path
+) -> None:
+    async with serve_simulated() as server:
+        with trio.fail_after(60):
+            done = await trio.run_process(
+                [openai_python, "openai_call.py", server.base_url],
+                cwd=project,
+                capture_stdout=True,
+            )
+    printed = done.stdout.decode()
+    assert printed == "You said: Hello!\n"
+    assert f"It prints `{printed.strip()}`" in TEXT
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+async def test_a_command_on_the_page_serves(command: str, project: Path) -> None:
+    program, *arguments = shlex.split(command.replace("--port 8765", "--port 0"))
+    script = str(Path(sys.executable).with_name(program))
+    process = await trio.lowlevel.open_process(
+        [script, *arguments], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    try:
+        assert process.stdout is not None
+        with trio.fail_after(60):
+            url = await process.stdout.receive_some()
+    finally:
+        process.terminate()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+    assert re.match(rb"https?://127\.0\.0\.1:\d+/v1\n", url)
+
+
+def test_the_page_shows_the_options_of_serve() -> None:
+    assert len(COMMANDS) > 5
 
 
 def test_the_table_of_contents_is_complete() -> None:
