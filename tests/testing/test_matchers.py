@@ -134,6 +134,8 @@ def test_events_of_every_kind_are_understood() -> None:
 def test_a_thing_that_is_no_event_is_refused() -> None:
     with pytest.raises(TypeError, match="not int"):
         assert_events([7], ...)  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="put it in a list"):
+        assert_events('{"type": "a"}', "a")
 
 
 FITTING: list[dict[str, object]] = [

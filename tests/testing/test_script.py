@@ -261,6 +261,9 @@ async def test_what_is_ignored_need_not_be_expected() -> None:
             await conn.send({"type": "response.cancel"})
             await server.expect("response.cancel")
     assert len(server.connections[0].received) == 3
+    for one in ("response.*", like("response.create")):
+        async with ScriptedServer(ignore=one) as server:
+            await ask_and_leave(server)
 
 
 async def test_each_client_has_its_script() -> None:
@@ -901,5 +904,7 @@ async def test_a_refusal_reaches_the_request_that_was_refused() -> None:
 async def test_bad_expectations_are_refused_at_once() -> None:
     with pytest.raises(TypeError, match="not 7"):
         await ScriptedServer().expect(7)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="a greeting is an event"):
+        ScriptedServer(greeting={})
     with pytest.raises(ValueError, match="not empty"):
         ScriptedServer(ignore=[""])

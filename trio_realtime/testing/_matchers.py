@@ -6,7 +6,7 @@ know how a list is matched; `_core.matching` does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import EllipsisType
 from typing import TypeAlias
 
@@ -139,8 +139,11 @@ def assert_events(events: Iterable[EventLike], *patterns: Pattern) -> None:
 
     Raises:
         AssertionError: if they are not. It shows the list, with a cursor where it stopped.
+        TypeError: if they are no events: one event, for example, in place of a list.
     """
     __tracebackhide__ = True
+    if isinstance(events, str | bytes | Mapping):
+        raise TypeError("assert_events takes a list of events, and this is one: put it in a list")
     views = [view_of_event(event) for event in events]
     elements = _elements(patterns)
     found = mismatch(views, elements)

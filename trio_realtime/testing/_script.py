@@ -83,7 +83,7 @@ class ScriptedServer(Host):
         self,
         *scripts: Script,
         greeting: Mapping[str, JsonValue] | bool = True,
-        ignore: Collection[EventKind | EventPattern] = (),
+        ignore: Collection[EventKind | EventPattern] | EventPattern = (),
         api_key: str | None = None,
         answer_close: bool = True,
         seed: int | None = None,
@@ -96,8 +96,8 @@ class ScriptedServer(Host):
             scripts: What is done with the first client, the second, and so on.
             greeting: The event that a client is greeted with; True for the usual
                 `session.created`, False for none.
-            ignore: Events that nobody need look at, such as `"input_audio_buffer.append"`: as
-                in `expect`, or `like(...)` with fields. They are in `received`.
+            ignore: Events that nobody need look at, one or several, such as
+                `"input_audio_buffer.append"`; or `like(...)` with fields. They are in `received`.
             api_key: The only key that is let in. None lets every client in.
             answer_close: Whether a client's CLOSE is answered.
             seed: The seed of the ids the server chooses; by default another for each server.
@@ -108,8 +108,11 @@ class ScriptedServer(Host):
         self.connections = []
         self._scripts = scripts
         self._greeting = greeting
+        if isinstance(greeting, Mapping) and not greeting.get("type"):
+            raise ValueError("a greeting is an event, and has a type; or it is True or False")
+        several = (ignore,) if isinstance(ignore, str | EventPattern) else ignore
         self._ignored = tuple(
-            each if isinstance(each, EventPattern) else EventPattern(each, {}) for each in ignore
+            each if isinstance(each, EventPattern) else EventPattern(each, {}) for each in several
         )
         self._letters = letters_from_seed(seed)
         self._lines: list[Line] = []
