@@ -15,12 +15,15 @@ import trio
 import trio.testing
 
 from tests.testing.raw import RawClient, raw_client
+from trio_realtime._core.simulator import EventOrder
 from trio_realtime.audio import rms, tone
 from trio_realtime.testing import (
     CallTool,
+    McpServer,
     Responder,
     Say,
     SimulatedServer,
+    SimulatedServerOptions,
     Together,
     Voice,
 )
@@ -145,3 +148,16 @@ def test_a_voice_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyPat
         SimulatedServer(voice="espeak-ng")
     with pytest.raises(ValueError, match="an async function, not 'alloy'"):
         SimulatedServer(voice=cast("Voice", "alloy"))
+
+
+def test_servers_and_variants_that_cannot_be_are_told_at_once() -> None:
+    with pytest.raises(ValueError, match="'openai' or 'xai', not 'azure'"):
+        SimulatedServer(event_order=cast("EventOrder", "azure"))
+    with pytest.raises(TypeError, match="server 'shop' is described by an McpServer"):
+        SimulatedServer(mcp_servers={"shop": cast("McpServer", ["buy"])})
+    for name in ("tokens_per_second", "audio_speed"):
+        options = cast("SimulatedServerOptions", {name: 0})
+        with pytest.raises(ValueError, match=f"{name} must be above 0, not 0"):
+            SimulatedServer(**options)
+    with pytest.raises(ValueError, match="latency cannot be negative"):
+        SimulatedServer(latency=-1)

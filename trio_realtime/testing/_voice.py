@@ -31,7 +31,7 @@ def voice_from_name(voice: Voice | Literal["espeak-ng"]) -> Voice:
         ValueError: if there is no voice of that name.
         RuntimeError: if its program is not installed.
     """
-    if not isinstance(voice, str):
+    if callable(voice):
         return voice
     if voice != _PROGRAM:
         raise ValueError(f"a voice is {_PROGRAM!r} or an async function, not {voice!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias, final
+from typing import Final, Literal, TypeAlias, final, get_args
 
 from trio_realtime._core.simulator._json import Object
 
@@ -21,6 +21,13 @@ class Pace:
 
     latency: float = 0.0
     """Seconds from `response.created` to the first output."""
+
+    def __post_init__(self) -> None:
+        for name in ("tokens_per_second", "audio_speed"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
+        if self.latency < 0:
+            raise ValueError(f"latency cannot be negative, and is {self.latency}")
 
     @property
     def token_seconds(self) -> float:
@@ -83,3 +90,12 @@ class Manner:
     there is no `conversation.item.done`."""
     mcp_servers: Mapping[str, McpServer] = field(default_factory=dict[str, McpServer])
     """The MCP servers there are, by label. A session that names another gets an empty list."""
+
+    def __post_init__(self) -> None:
+        if self.event_order not in get_args(EventOrder):
+            raise ValueError(f"event_order is 'openai' or 'xai', not {self.event_order!r}")
+        for label, server in self.mcp_servers.items():
+            if type(server) is not McpServer:
+                raise TypeError(
+                    f"the MCP server {label!r} is described by an McpServer, not {server!r}"
+                )

@@ -2,6 +2,10 @@
 
 A reply writes events and tells how long it takes until the next; it does not know what the time
 is, how an item is written, nor what a response is asked for.
+
+Recorded: items one after the other, items that overlap, phases. Specified: how a response ends that
+is cancelled, incomplete or failed. That the item which was being written then stays `incomplete`
+was recorded in the beta's shape; that a failure does the same is our choice.
 """
 
 from __future__ import annotations
