@@ -245,6 +245,27 @@ def test_a_key_that_is_said_in_pieces_is_heard(key: str) -> None:
         say(key[middle:])
 
 
+def test_a_key_in_one_piece_is_taken_out_of_it_and_forgotten() -> None:
+    scrubber = Scrubber(Header(), [KEY])
+    for piece, kept in ((f"here: {KEY}", "here: [redacted]"), (" and so on", " and so on")):
+        message = scrubber.message("server", json.dumps({"type": "a.delta", "delta": piece}))
+        assert message.content == {"type": "a.delta", "delta": kept}
+
+
+def test_a_beginning_that_is_taken_out_does_not_hide_the_end() -> None:
+    scrubber = Scrubber(Header())
+    scrubber.message("server", json.dumps({"type": "a.delta", "delta": "sk-proj-canary"}))
+    with pytest.raises(CassetteSecretError):
+        scrubber.message("server", json.dumps({"type": "a.delta", "delta": "0123456789quux"}))
+
+
+def test_pieces_that_are_cut_spell_nothing() -> None:
+    scrubber = Scrubber(Header(text="cut"), [KEY])
+    for piece in (KEY[:9], KEY[9:]):
+        frame = {"type": "response.output_text.delta", "delta": piece}
+        assert KEY[-4:] not in str(scrubber.message("server", json.dumps(frame)).content)
+
+
 def test_the_pieces_of_the_latest_streams_are_remembered_and_no_more() -> None:
     scrubber = Scrubber(Header(), [KEY])
     for number in range(70):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,9 @@ import trio
 import trio.testing
 
 from tests.testing.faithful import Frame, recorded_sessions
-from trio_realtime import Handshake, open_realtime
-from trio_realtime._options import DEFAULT_OPTIONS
-from trio_realtime._transport import Transport, open_transport
-from trio_realtime.testing import CassetteServer, replay
+from tests.testing.taped import raw_to
+from trio_realtime import open_realtime
+from trio_realtime.testing import replay
 
 SESSIONS = recorded_sessions()
 
@@ -29,17 +27,6 @@ def cassette_of(frames: Sequence[tuple[str, Frame]], path: Path) -> Path:
         lines.append({"at": number / 10, "connection": 1, "from": side, "frame": frame})
     path.write_text("\n".join(map(json.dumps, lines)), "utf-8")
     return path
-
-
-@asynccontextmanager
-async def raw_to(server: CassetteServer) -> AsyncGenerator[Transport]:
-    async with trio.open_nursery() as nursery:
-        handshake = Handshake(url="ws://localhost/v1/realtime?model=m")
-        raw = await open_transport(nursery, await server.connect(), handshake, DEFAULT_OPTIONS)
-        try:
-            yield raw
-        finally:
-            await raw.aclose()
 
 
 @pytest.mark.parametrize("name", SESSIONS)

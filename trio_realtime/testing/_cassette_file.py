@@ -80,8 +80,8 @@ class CassetteFile:
             self._file.close()
 
     def discard(self) -> None:
-        """It must not exist."""
-        if self._file is not None:
-            self._file.close()
-            self.partial.unlink()
-            self._file = None
+        """It must not exist, though it was begun."""
+        assert self._file is not None
+        self._file.close()
+        self.partial.unlink()
+        self._file = None

@@ -6,6 +6,7 @@ This module moves messages and waits. What comes next, and what the client must 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, NoReturn
 
@@ -58,7 +59,8 @@ async def _speak(ws: ServerSocket, playback: Playback, more: trio.lowlevel.Parki
             await more.park()
             continue
         await trio.sleep_until(step.due)
-        try:
+        # How the client left is told by who receives from it.
+        with contextlib.suppress(TransportClosed):
             if isinstance(step.what, Message):
                 data = playback.data(step.what)
                 await (ws.send(data) if isinstance(data, str) else ws.send_bytes(data))
@@ -66,6 +68,4 @@ async def _speak(ws: ServerSocket, playback: Playback, more: trio.lowlevel.Parki
                 await ws.aclose()
             else:
                 await ws.close(step.what.code, step.what.reason)
-        except TransportClosed:
-            return  # how the client left is told by who receives from it
         playback.done(trio.current_time())

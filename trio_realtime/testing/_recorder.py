@@ -101,6 +101,8 @@ class Recording:
             CassetteSecretError: if it holds a key that cannot be taken out. Nothing is left on the
                 disk then, and nothing more is written.
         """
+        if self._broken:
+            return
         try:
             message = self._scrubber.message(side, data)
         except CassetteSecretError as error:

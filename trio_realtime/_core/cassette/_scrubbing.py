@@ -101,7 +101,7 @@ class Scrubber:
             raise CassetteSecretError(
                 f"a {kind or 'message'} of the {side}'s has a key as a name, at {path or 'its top'}"
             )
-        self._listen(kind, scrubbed)
+        self._listen(kind, value)
         return Message(side, "frame" if isinstance(data, str) else "binary_frame", scrubbed)
 
     def failure(self, text: str) -> str:
@@ -115,7 +115,7 @@ class Scrubber:
         if self._header.audio == "cut":
             return Message(side, "binary", _mark(data))
         shown = data.decode("latin-1")
-        if _SPOKEN_KEY.search(shown) or any(secret in shown for secret in self._long):
+        if any(self._keys_said(shown)):
             raise CassetteSecretError(f"a binary message of the {side}'s holds a key")
         return Message(side, "binary", base64.b64encode(data).decode())
 
@@ -147,8 +147,7 @@ class Scrubber:
         if failing and name != "event_id":
             return self.failure(text)
         text = redact_keys(text, self._long)
-        words = name in _WORDS or (name == "delta" and kind.endswith(_WORD_DELTAS))
-        return masked(text) if words and self._header.text == "cut" else text
+        return masked(text) if self._masks(name, kind) else text
 
     def _keys_in(self, value: JsonValue, path: str) -> Iterator[str]:
         """Where a property has a key as its name. Values hold none any more."""
@@ -169,16 +168,27 @@ class Scrubber:
         if not isinstance(frame, dict) or not kind.endswith(".delta"):
             return
         piece = frame.get("delta")
-        if not isinstance(piece, str) or is_audio("delta", kind):
+        if not isinstance(piece, str) or is_audio("delta", kind) or self._masks("delta", kind):
             return
         parts = ("item_id", "content_index", "response_id")
         stream = (kind, *(str(frame.get(part)) for part in parts))
-        said = self._tails.pop(stream, "") + piece
-        if _SPOKEN_KEY.search(said) or any(secret in said for secret in self._long):
+        before = self._tails.pop(stream, "")
+        said = before + piece
+        # What lies in one piece was taken out of it.
+        if any(start < len(before) < end for start, end in self._keys_said(said)):
             raise CassetteSecretError(f"the server's {kind} frames spell a key between them")
         self._tails[stream] = said[-_TAIL:]
         if len(self._tails) > _REMEMBERED:
             del self._tails[next(iter(self._tails))]
+
+    def _keys_said(self, text: str) -> Iterator[tuple[int, int]]:
+        for pattern in (_SPOKEN_KEY, *map(re.compile, map(re.escape, self._long))):
+            for found in pattern.finditer(text):
+                yield found.span()
+
+    def _masks(self, name: str, kind: str) -> bool:
+        words = name in _WORDS or (name == "delta" and kind.endswith(_WORD_DELTAS))
+        return words and self._header.text == "cut"
 
 
 def _value_of(data: str | bytes) -> JsonValue:
