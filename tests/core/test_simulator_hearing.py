@@ -152,6 +152,48 @@ def test_switching_detection_off_ends_a_turn_that_it_began() -> None:
     assert client.collect()[0]["type"] == "input_audio_buffer.speech_stopped"
 
 
+def test_what_was_written_too_early_is_not_taken_back() -> None:
+    client = listening()
+    client.listen_with(turn_detection=None)
+    client.append(tone(300, 400))
+    assert deltas(client.run(1)) == [" Speech", " of"]
+    heard(client, "honour")
+    client.send("input_audio_buffer.commit")
+    assert client.run()[-1]["transcript"] == "Speech of honour"
+    client.check()
+
+
+def test_silence_after_a_commit_in_the_midst_of_a_turn_has_no_words() -> None:
+    client = listening()
+    client.append(tone(300, 400))
+    client.send("input_audio_buffer.commit")
+    client.append(silence(100))
+    client.run()
+    client.append(silence(600))
+    frames = client.run()
+    assert deltas(frames) == []
+    assert frames[-1]["transcript"] == ""
+    client.check()
+
+
+def test_transcription_that_is_switched_off_in_the_midst_of_a_turn_stops() -> None:
+    client = listening()
+    client.append(tone(300, 400))
+    client.listen_with(transcription=None)
+    client.append(silence(600))
+    assert client.run() == []
+    client.check()
+
+
+def test_another_format_in_the_midst_of_a_turn_begins_anew() -> None:
+    client = listening()
+    (started,) = client.append(tone(300, 400))
+    client.listen_with(format={"type": "audio/pcmu"})
+    assert client.run() == []
+    client.simulation.speech_started()
+    assert client.collect()[0]["item_id"] != started["item_id"]
+
+
 def test_a_transcription_ends_after_a_while_and_a_later_one_may_end_before() -> None:
     client = listening("gpt-4o-transcribe")
     heard(client, "first turn", seconds=3.0)

@@ -203,7 +203,8 @@ def replaced(value: JsonValue, path: tuple[str | int, ...], by: JsonValue) -> Js
     step = path[0]
     if isinstance(value, dict):
         value[str(step)] = replaced(value[str(step)], path[1:], by)
-    elif isinstance(value, list):
+    else:
+        assert isinstance(value, list)
         assert isinstance(step, int)
         value[step] = replaced(value[step], path[1:], by)
     return value

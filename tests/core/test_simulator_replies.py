@@ -8,8 +8,8 @@ import pytest
 from pydantic import JsonValue
 
 from trio_realtime._core.simulator import Action, CallTool, Entry, Say, default_reply
-from trio_realtime._core.simulator._json import Object, at, kind_of, objects_of, text_of
 from trio_realtime._core.simulator._echo import sample_from_schema
+from trio_realtime._core.simulator._json import Object, at, kind_of, objects_of, text_of
 
 TOOLS: list[Object] = [
     {

@@ -76,6 +76,9 @@ def nested(path: str, value: JsonValue) -> dict[str, JsonValue]:
          "decimal_above_max_value"),
         ("truncation", {"type": "retention_ratio"}, "missing_required_parameter"),
         ("prompt", {"version": "2"}, "missing_required_parameter"),
+        ("prompt", {"id": "p", "variables": {"city": 7}}, "invalid_type"),
+        ("prompt", {"id": "p", "variables": {"city": {"text": "x"}}},
+         "missing_required_parameter"),
     ],
 )  # fmt: skip
 def test_a_setting_that_does_not_fit_is_refused(path: str, value: JsonValue, code: str) -> None:
@@ -107,6 +110,7 @@ def test_a_setting_that_does_not_fit_is_refused(path: str, value: JsonValue, cod
         ("truncation", {"type": "retention_ratio", "retention_ratio": 0.8,
                         "token_limits": {"post_instructions": 5000}}),
         ("prompt", {"id": "pmpt_1", "version": "2", "variables": {"city": "Paris"}}),
+        ("prompt", {"id": "p", "variables": {"x": {"type": "input_text", "text": "y"}}}),
     ],
 )  # fmt: skip
 def test_a_setting_that_fits_is_told_back(path: str, value: JsonValue) -> None:

@@ -13,12 +13,9 @@ from trio_realtime._core.simulator import Manner, Pace, Say
 from trio_realtime.audio import alaw_from_pcm, mulaw_from_pcm, resample, silence, tone
 
 
-def hearing(**settings: JsonValue) -> Client:
+def hearing() -> Client:
     """A client of the model whose pauses of 200 ms most recordings have."""
-    client = Client(query="model=gpt-realtime")
-    if settings:
-        client.listen_with(**settings)
-    return client
+    return Client(query="model=gpt-realtime")
 
 
 def pushing_to_talk() -> Client:

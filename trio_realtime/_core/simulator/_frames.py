@@ -106,15 +106,15 @@ def _finite(digits: str) -> float:
 
 def _depth(value: JsonValue) -> int:
     """How many objects and arrays are in each other."""
-    depth, level = 0, [value]
+    depth, level = -1, [value]
     while level:
         depth += 1
         inner: list[JsonValue] = []
         for each in level:
             if isinstance(each, dict):
-                inner += [one for one in each.values() if isinstance(one, (dict, list))]
+                inner += each.values()
             elif isinstance(each, list):
-                inner += [one for one in each if isinstance(one, (dict, list))]
+                inner += each
         level = inner
     return depth
 

@@ -83,7 +83,7 @@ class Transcription:
         self._stage = stage
         self._wanted = wanted
         self._here: Object = {"item_id": item_id, "content_index": 0}
-        self._sent = 0
+        self._sent: list[str] = []
         self._logprobs: list[Object] = []
         self._over = False
         """Whether the user has stopped, or what was said is forgotten: no more early words."""
@@ -117,8 +117,12 @@ class Transcription:
             del error["event_id"]
             self._stage.emit(f"{_PREFIX}.failed", {**self._here, "error": error})
             return
-        transcript = (entry.heard or transcript_of(entry.speech_ms or 0.0)).strip()
-        for word in self._words(transcript)[self._sent :]:
+        sent = len(self._sent)
+        words = self._words((entry.heard or transcript_of(entry.speech_ms or 0.0)).strip())
+        # What was written too early, before it was known what would be said, is not taken back.
+        words = words if words[:sent] == self._sent else [*self._sent, *words]
+        transcript = "".join(words).strip()
+        for word in words[sent:]:
             yield _SECONDS_PER_WORD
             self._delta(word)
         yield _SECONDS_PER_WORD
@@ -136,7 +140,7 @@ class Transcription:
         return _WORD.findall(f" {text.strip()}")
 
     def _delta(self, word: str) -> None:
-        self._sent += 1
+        self._sent.append(word)
         fields: Object = {"delta": word, "obfuscation": obfuscation(self._stage.letters, word)}
         if self._wanted.logprobs:
             token: Object = {"token": word, "logprob": -0.01, "bytes": [*word.encode()]}

@@ -74,10 +74,11 @@ class Turns:
 
     def session_updated(self) -> None:
         """Listen as the session says from now on."""
-        session = self._stage.session
-        self._input.use_format(text_of(at(session, "audio", "input", "format", "type")))
+        session, speaks = self._stage.session, self._input.speaking
+        if self._input.use_format(text_of(at(session, "audio", "input", "format", "type"))):
+            self._forget()
         # A turn that a test began goes on until the test ends it.
-        if detection_of(session) is None and self._input.speaking and not self._input.driven:
+        elif detection_of(session) is None and speaks and not self._input.driven:
             self._input.rest()
             self._forget()
 
@@ -259,6 +260,7 @@ class Turns:
     def _transcribe(self, entry: Entry) -> None:
         stage, wanted = self._stage, wanted_of(self._stage.session)
         if wanted is None:
+            self._forget()
             return
         transcription = self._transcription or Transcription(stage, entry.id, wanted)
         failure = self._failures.popleft() if self._failures else None

@@ -10,6 +10,7 @@ the end of what is committed is dropped.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -106,14 +107,19 @@ class InputAudio:
         """Whether somebody spoke in what is not committed."""
         return self._voice is not None
 
-    def use_format(self, format: str) -> None:  # noqa: A002 - the wire's name
-        """Take audio in another format from now on. What is in the buffer is forgotten."""
-        if format != self.format:
+    def use_format(self, format: str) -> bool:  # noqa: A002 - the wire's name
+        """Take audio in this format from now on.
+
+        If it is another, what is in the buffer is forgotten. Returns whether it is.
+        """
+        changes = format != self.format
+        if changes:
             self._base_ms = self.position_ms
             self.format = format
             self._data.clear()
             self._end = self._scanned = self._committed = 0
             self.rest()
+        return changes
 
     def append(self, audio: bytes, detection: Detection | None) -> Iterator[Turn]:
         """Take audio in.
@@ -125,8 +131,7 @@ class InputAudio:
         self._end += len(audio)
         if detection is None:
             # To know whether there is speech in what is committed; it makes no turns.
-            for _ in self._scan(_USUAL, makes_turns=False):
-                pass
+            deque(self._scan(_USUAL, makes_turns=False), maxlen=0)
         else:
             yield from self._scan(detection, makes_turns=True)
         quiet = detection is not None and not self.speaking
@@ -196,7 +201,7 @@ class InputAudio:
         torn = self._end - self._scanned if self._loud_windows else 0
         spoken = self._spoken(self._committed, self._end, self._loud_end + torn)
         self._begin = self._onset = self._end
-        if self.speaking:
+        if self.driven:
             self._voice = self._end
         return spoken
 
