@@ -12,7 +12,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
 
 import trio
-import trio.testing
 from pydantic import JsonValue
 
 from trio_realtime._core.matching import EventKind, EventPattern
@@ -233,8 +232,11 @@ class ScriptedServer(Host):
 
     async def _finish(self) -> None:
         """See what is still on its way, and let the scripts come to their end."""
+        # On first use: it takes longer to import than everything else here.
+        from trio.testing import wait_all_tasks_blocked
+
         with trio.move_on_after(_SETTLE_SECONDS):
-            await trio.testing.wait_all_tasks_blocked()
+            await wait_all_tasks_blocked()
         for line in self._lines:
             line.end("the server's block was left")
         with trio.move_on_after(_PATIENCE_SECONDS) as patience:
