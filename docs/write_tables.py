@@ -38,8 +38,9 @@ def cause(row: Row) -> str:
 
 
 def situation(row: Row) -> str:
-    variant = "" if row.variant is None else f" ({code(row.variant)})"
-    return f"{row.when}{variant}"
+    names = [f"session.{name}" for name in row.drivers]
+    names += [] if row.variant is None else [f"{row.variant}="]
+    return f"{row.when} ({', '.join(map(code, names))})" if names else row.when
 
 
 def table() -> Iterator[str]:

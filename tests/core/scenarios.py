@@ -138,14 +138,13 @@ def _() -> Outcome:
     return outcome_of(client.opening)
 
 
-@proves("connect-bad-key")
-def _() -> Outcome:
-    outcomes: set[Outcome] = set()
-    for headers in ((), (("Authorization", "Bearer sk-proj-another-key-1234"),)):
-        client = Client(manner=Manner(api_key="sk-right"), headers=headers)
-        outcomes.add(outcome_of(client.opening, client.simulation.closing))
-    (outcome,) = outcomes
-    return outcome
+def with_key(*headers: tuple[str, str]) -> Outcome:
+    client = Client(manner=Manner(api_key="sk-right"), headers=headers)
+    return outcome_of(client.opening, client.simulation.closing)
+
+
+proves("connect-bad-key")(lambda: with_key(("Authorization", "Bearer sk-proj-another-key-1234")))
+proves("connect-without-key")(with_key)
 
 
 @proves("connect-beta")
@@ -913,6 +912,24 @@ def hearing_with(**settings: JsonValue) -> Client:
 proves("speech-semantic")(
     lambda: heard(hearing_with(type="semantic_vad", eagerness="high"), pause_ms=9000)
 )
+
+
+@proves("speech-driven")
+def _() -> Outcome:
+    outcomes: set[Outcome] = set()
+    for driven in ("hears", "speech_started"):
+        client = Client()
+        if driven == "hears":
+            client.simulation.turns.hears("Hello there", None, None)
+        else:
+            client.simulation.speech_started()
+            client.simulation.speech_stopped()
+        client.answer()
+        outcomes.add(outcome_of(client.collect() + client.run()))
+    (outcome,) = outcomes
+    return outcome
+
+
 proves("speech-without-response")(lambda: heard(hearing_with(create_response=False)))
 
 
@@ -1030,7 +1047,11 @@ def _() -> Outcome:
     hello(client)
     client.send("response.create")
     client.run_until("response.done")
-    return outcome_of([*client.run_until("input_audio_buffer.timeout_triggered"), *client.run(3)])
+    by_itself = [*client.run_until("input_audio_buffer.timeout_triggered"), *client.run(3)]
+    client.simulation.turns.idle_timeout()
+    client.answer()
+    assert outcome_of(client.collect() + client.run(3)) == outcome_of(by_itself)
+    return outcome_of(by_itself)
 
 
 @proves("playback")
@@ -1068,12 +1089,70 @@ def _() -> Outcome:
 def _() -> Outcome:
     client = Client()
     assert client.run(3599.0) == []
-    return outcome_of(client.run(2.0), client.simulation.closing)
+    outcome = outcome_of(client.run(2.0), client.simulation.closing)
+    client = Client()
+    client.simulation.expire()
+    assert outcome_of(client.collect(), client.simulation.closing) == outcome
+    return outcome
 
 
 @proves("rate-limits")
 def _() -> Outcome:
-    return outcome_of(Client(manner=Manner(rate_limits=True)).respond()[-2:])
+    told = Client(manner=Manner(rate_limits=True)).respond()
+    client = Client()
+    client.simulation.rate_limits(remaining=0)
+    assert outcome_of(client.respond()) == outcome_of(told)
+    return outcome_of(told[-2:])
+
+
+# --- what only a test has a server do
+
+
+@proves("driven-refusal")
+def _() -> Outcome:
+    client = Client()
+    client.simulation.refuse_next("response.create", RefusedError("rate_limit_exceeded", "Slow."))
+    outcome = asked_for(client, "response.create")
+    assert client.respond()[-1]["type"] == "response.done"
+    return outcome
+
+
+@proves("driven-failure")
+def _() -> Outcome:
+    client = Client()
+    client.simulation.fail(RefusedError("credit_balance_exhausted", "No credits."), 4000)
+    assert client.simulation.closing == (4000, "invalid_request_error.credit_balance_exhausted")
+    return outcome_of(client.collect(), client.simulation.closing)
+
+
+@proves("driven-close")
+async def _() -> Outcome:
+    async with SimulatedServer() as server, raw_client(server) as client:
+        (await server.wait_session()).close(1001)
+        return (f"close({(await client.to_the_end()).code})",)
+
+
+@proves("driven-loss")
+async def _() -> Outcome:
+    async with SimulatedServer() as server, raw_client(server) as client:
+        await client.receive()
+        server.sessions[0].drop()
+        reason = await client.to_the_end()
+        # 1006: there was none.
+        return ("nothing",) if reason.code == 1006 else (f"close({reason.code})",)
+
+
+@proves("driven-pause")
+async def _() -> Outcome:
+    async with SimulatedServer() as server, raw_client(server) as client:
+        await client.receive()
+        server.sessions[0].pause()
+        await client.send("session.update", session={"type": "realtime"})
+        with trio.move_on_after(3500) as scope:
+            await client.receive()
+        assert scope.cancelled_caught
+        server.sessions[0].resume()
+        return outcome_of([await client.receive()])
 
 
 # --- variants

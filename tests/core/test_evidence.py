@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
 from collections.abc import Awaitable, Iterator
-from dataclasses import fields
 from pathlib import Path
 from types import FrameType
 from typing import Any, get_args
@@ -14,11 +14,12 @@ import pytest
 
 from tests.core.scenarios import SCENARIOS, Outcome
 from trio_realtime._core import simulator
-from trio_realtime._core.simulator import Manner, RefusedError
+from trio_realtime._core.simulator import RefusedError
 from trio_realtime._core.simulator._evidence import NEVER_SENT, SECTIONS, TABLE
 from trio_realtime._core.simulator._evidence_row import KINDS, Evidence, Row
 from trio_realtime._core.simulator._frames import CLIENT_EVENTS
 from trio_realtime.events import InvalidEvent, ServerEvent, UnknownEvent
+from trio_realtime.testing import SimulatedServerOptions, SimulatedSession
 
 BY_ID = {row.id: row for row in TABLE}
 
@@ -94,11 +95,26 @@ def test_every_server_event_is_in_a_row_or_said_never_to_be_sent() -> None:
     assert all(NEVER_SENT.values())
 
 
+# How fast, how long, by which sounds and which chance: these change no outcome. Who watches and
+# what is done to the network is no server's.
+WITHOUT_ROWS = {
+    *("tokens_per_second", "audio_speed", "latency", "session_seconds"),
+    *("voice", "seed", "watch", "faults"),
+}
+
+
 def test_every_variant_has_a_row() -> None:
-    manners = {each.name for each in fields(Manner)}
-    told = {row.variant for row in TABLE if row.variant is not None}
-    # How fast, how long and who: these change no outcome but those that have rows anyway.
-    assert manners - {"pace", "session_seconds", "api_key"} <= told
+    arguments = set(SimulatedServerOptions.__annotations__)
+    assert {row.variant for row in TABLE if row.variant} == arguments - WITHOUT_ROWS
+
+
+def test_every_driver_has_a_row() -> None:
+    methods = {
+        name
+        for name, member in inspect.getmembers(SimulatedSession, inspect.isfunction)
+        if not name.startswith("_") and not inspect.iscoroutinefunction(member)
+    }
+    assert methods - {"push", "send_raw"} == {name for row in TABLE for name in row.drivers}
 
 
 # --- no refusal without a row

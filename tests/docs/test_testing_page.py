@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shlex
@@ -9,13 +10,19 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import pytest
 import trio
 
 from tests.interop.test_openai_python import openai_python
-from trio_realtime.testing import serve_simulated
+from trio_realtime.testing import (
+    Action,
+    Echo,
+    SimulatedServerOptions,
+    SimulatedSession,
+    serve_simulated,
+)
 
 __all__ = ["openai_python"]  # a fixture
 
@@ -102,7 +109,15 @@ async def test_a_command_on_the_page_serves(command: str, project: Path) -> None
     assert re.match(rb"https?://127\.0\.0\.1:\d+/v1\n", url)
 
 
-def test_the_page_shows_the_options_of_serve() -> None:
+def test_the_page_names_every_driver_every_argument_and_every_answer() -> None:
+    drivers = {
+        f"session.{name}("
+        for name, _ in inspect.getmembers(SimulatedSession, inspect.isfunction)
+        if not name.startswith("_") and name != "run"
+    }
+    arguments = {f"{name}=" for name in SimulatedServerOptions.__annotations__}
+    answers = {f"{each.__name__}(" for each in (*get_args(Action), Echo)}
+    assert [name for name in sorted(drivers | arguments | answers) if name not in TEXT] == []
     assert len(COMMANDS) > 5
 
 

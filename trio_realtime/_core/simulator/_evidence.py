@@ -25,7 +25,7 @@ from trio_realtime._core.simulator._evidence_session import (
     ENVELOPE_ROWS,
     SESSION_ROWS,
 )
-from trio_realtime._core.simulator._evidence_variants import VARIANT_ROWS
+from trio_realtime._core.simulator._evidence_variants import DRIVEN_ROWS, VARIANT_ROWS
 
 SECTIONS: Final[Mapping[str, tuple[Row, ...]]] = {
     "Connecting and closing": CONNECTION_ROWS,
@@ -40,6 +40,7 @@ SECTIONS: Final[Mapping[str, tuple[Row, ...]]] = {
     "Speech": SPEECH_ROWS,
     "Transcription": TRANSCRIPTION_ROWS,
     "What comes by itself": TIME_ROWS,
+    "What only a test has a server do": DRIVEN_ROWS,
     "Variants": VARIANT_ROWS,
 }
 """All rows, under the headings of the page."""

@@ -91,6 +91,9 @@ class Row:
     variant: str | None = None
     """The argument of the simulated server that brings this about, if it is not what it does."""
 
+    drivers: tuple[str, ...] = ()
+    """The methods of a simulated session by which a test brings this about."""
+
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
             raise ValueError(f"a row's id is words joined by hyphens, not {self.id!r}")

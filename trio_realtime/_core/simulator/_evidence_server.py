@@ -51,10 +51,20 @@ CONNECTION_ROWS: Final = (
     Row(
         id="connect-bad-key",
         cause="connecting",
-        when="with a key that is not let in, or with none",
+        when="with a key that is not let in",
         outcome=("error(invalid_api_key)", "close(3000)"),
         evidence="measured",
         source="a third party, 2026-08: the upgrade itself succeeds",
+        variant="api_key",
+    ),
+    Row(
+        id="connect-without-key",
+        cause="connecting",
+        when="without a key",
+        outcome=("error(invalid_api_key)", "close(3000)"),
+        evidence="our choice",
+        source="refused as any key that is not let in",
+        variant="api_key",
     ),
     Row(
         id="connect-beta",
@@ -62,7 +72,7 @@ CONNECTION_ROWS: Final = (
         when="with the header or the subprotocol that asks for the shape of the beta",
         outcome=("error(beta_api_shape_disabled)", "close(4000)"),
         evidence="reported",
-        source="many users, since 2026-05",
+        source="many users, since 2026-05; the subprotocol by analogy",
         link="https://github.com/langwatch/scenario/issues/602",
     ),
     Row(
@@ -102,7 +112,7 @@ CONNECTION_ROWS: Final = (
     Row(
         id="connect-refused",
         cause="connecting",
-        when="the test has the upgrade refused, with any HTTP status",
+        when="the upgrade is refused, with any HTTP status (`server.refuse_connection`)",
         outcome=("http(429)",),
         evidence="our choice",
         source="a driver; users report 400, 401, 403 and 500",
@@ -119,6 +129,16 @@ SPEECH_ROWS: Final = (
         evidence="recorded",
         source="the seven recorded turns",
         link=RECORDINGS,
+    ),
+    Row(
+        id="speech-driven",
+        cause="speech",
+        when="as the test says, whatever the audio is",
+        outcome=(*_TURN, *SPOKEN),
+        evidence="recorded",
+        source="the events are those of the recorded turns",
+        link=RECORDINGS,
+        drivers=("hears", "speech_started", "speech_stopped"),
     ),
     Row(
         id="speech-semantic",
@@ -257,11 +277,12 @@ TRANSCRIPTION_ROWS: Final = (
     Row(
         id="transcription-failed",
         cause="transcription",
-        when="the test has it fail: in place of `completed`, and the turn goes on",
+        when="that fails: in place of `completed`, and the turn goes on",
         outcome=(f"{TRANSCRIPTION}.failed(audio_unintelligible)",),
         evidence="recorded",
         source="a recorded session of Azure's; this code is the specification's example",
         link=RECORDINGS,
+        drivers=("transcription_fails",),
     ),
 )
 
@@ -279,6 +300,7 @@ TIME_ROWS: Final = (
         evidence="specification",
         source="the event's description; what stops the timer is our choice",
         link=SPECIFICATION,
+        drivers=("idle_timeout",),
     ),
     Row(
         id="playback",
@@ -297,19 +319,21 @@ TIME_ROWS: Final = (
     Row(
         id="dtmf",
         cause="a key of a telephone",
-        when="the test has one pressed; this event alone has no `event_id`",
+        when="is pressed; this event alone has no `event_id`",
         outcome=("input_audio_buffer.dtmf_event_received",),
         evidence="specification",
         source="the event's description: it comes over SIP",
         link=SPECIFICATION,
+        drivers=("dtmf",),
     ),
     Row(
         id="late-done",
         cause="response.done",
-        when="the test has it come late, and twice: cancelling the response comes too late",
+        when="comes late, and twice: cancelling the response comes too late",
         outcome=("error(response_cancel_not_active)", "response.done(completed)"),
         evidence="our choice",
-        source="a driver; clients of third parties guard against both",
+        source="clients of third parties guard against both",
+        drivers=("late_done",),
     ),
     Row(
         id="expiry",
@@ -319,6 +343,7 @@ TIME_ROWS: Final = (
         evidence="reported",
         source="users whose sessions were ended so",
         link="https://github.com/pollen-robotics/reachy_mini_conversation_app/issues/134",
+        drivers=("expire",),
     ),
     Row(
         id="rate-limits",
@@ -329,5 +354,6 @@ TIME_ROWS: Final = (
         source="7 of 25 recorded responses, always directly after `response.done`",
         link=RECORDINGS,
         variant="rate_limits",
+        drivers=("rate_limits",),
     ),
 )

@@ -1,4 +1,4 @@
-"""The evidence for variants: what servers do that are not quite like the real one.
+"""The evidence for what a test has servers do, like the real one or not.
 
 Nothing here is run: these are facts, each with its source.
 """
@@ -110,5 +110,53 @@ VARIANT_ROWS: Final = (
         evidence="our choice",
         source="no recorded item has an id of the client's",
         variant="rewrite_item_ids",
+    ),
+)
+
+DRIVEN_ROWS: Final = (
+    Row(
+        id="driven-refusal",
+        cause="any event",
+        when="is refused, with any code",
+        outcome=("error(rate_limit_exceeded)",),
+        evidence="our choice",
+        source="which errors the real server may send cannot be listed",
+        drivers=("refuse_next",),
+    ),
+    Row(
+        id="driven-failure",
+        cause="a fatal error",
+        when="ends the session; the reason of the close is the error's type and code",
+        outcome=("error(credit_balance_exhausted)", "close(4000)"),
+        evidence="reported",
+        source="this error of another interface behind the same gateway, the close of others",
+        drivers=("fail",),
+    ),
+    Row(
+        id="driven-close",
+        cause="closing",
+        when="the server does, with any code",
+        outcome=("close(1001)",),
+        evidence="our choice",
+        source="the real server has been seen to close after an error only",
+        drivers=("close",),
+    ),
+    Row(
+        id="driven-loss",
+        cause="the network",
+        when="is lost: there is no CLOSE",
+        outcome=NOTHING,
+        evidence="our choice",
+        source="what networks do",
+        drivers=("drop",),
+    ),
+    Row(
+        id="driven-pause",
+        cause="the server",
+        when="hangs, and answers an event when it goes on",
+        outcome=("session.updated",),
+        evidence="our choice",
+        source="what servers do",
+        drivers=("pause", "resume"),
     ),
 )
