@@ -237,8 +237,7 @@ async def test_an_upgrade_can_be_answered_with_a_status(
         with pytest.RaisesGroup(
             trio_websocket.ConnectionRejected, flatten_subgroups=True
         ) as caught:
-            async with raw_client(server):
-                pass
+            await raw_client(server).__aenter__()
         (rejected,) = caught.value.exceptions
         assert isinstance(rejected, trio_websocket.ConnectionRejected)
         assert rejected.status_code == status

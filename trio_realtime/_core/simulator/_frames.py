@@ -105,8 +105,8 @@ def _finite(digits: str) -> float:
 
 
 def _depth(value: JsonValue) -> int:
-    """How many objects and arrays are in each other."""
-    depth, level = -1, [value]
+    """How many values are in each other, the innermost included."""
+    depth, level = 0, [value]
     while level:
         depth += 1
         inner: list[JsonValue] = []
