@@ -549,6 +549,21 @@ def test_a_reference_to_another_item_is_a_difference() -> None:
     assert f'expected  "{OURS}"\n' in str(caught.value)
 
 
+def test_an_id_that_is_a_word_too_stands_for_itself_where_it_is_said() -> None:
+    played = playback(
+        entries_of(
+            (0.0, "client", created("one", text="one")),
+            (0.0, "client", {"type": "t", "words": ["one"], "item_id": "one"}),
+            (0.0, "client", "one"),
+            (0.0, "server", {"item_id": "one", "delta": "one", "words": ["one"]}),
+        )
+    )
+    send(played, created("two", text="one"))
+    send(played, {"type": "t", "words": ["one"], "item_id": "two"})
+    send(played, "one")
+    assert server_says(played) == [{"item_id": "two", "delta": "one", "words": ["one"]}]
+
+
 def test_two_recorded_ids_are_not_one() -> None:
     played = playback(
         entries_of((0.0, "client", created("item_a")), (0.0, "client", created("item_b")))

@@ -114,7 +114,9 @@ def replay(
     are written into what the server sends.
 
     A client that sends something else ends the block with an `AssertionError`, in a group, that
-    says what and where; so does, without a group, a block that is left before all was sent.
+    says what and where; so does, without a group, a block that is left before all was sent. A
+    client that never sends what comes next waits in vain for what came after it: put a deadline
+    around the block, and the error says so too.
 
     Args:
         path: The cassette.
