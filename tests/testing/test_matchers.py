@@ -53,6 +53,7 @@ def failure(events: Sequence[object], *patterns: Pattern) -> str:
     return str(caught.value)
 
 
+# pain 49
 def test_all_events_are_matched_from_the_first_to_the_last() -> None:
     assert fits("a b", "a", "b")
     assert fits("")

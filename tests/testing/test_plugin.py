@@ -42,6 +42,7 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
+# pain 49
 def test_a_server_is_a_fixture(project: pytest.Pytester) -> None:
     project.makepyfile(
         HEAD

@@ -63,6 +63,7 @@ async def events_until_done(conn: RealtimeConnection) -> list[object]:
     return events
 
 
+# pain 38, pain 49
 async def test_a_script_runs_beside_the_client() -> None:
     async with ScriptedServer(text_turn) as server:
         async with open_realtime(MODEL, endpoint=server.endpoint, session=TEXT) as conn:
@@ -525,7 +526,7 @@ async def test_a_script_may_go_on_for_a_while_but_not_for_ever(
     assert "waits for something else than its client" in str(await fails(leave, stuck))
 
 
-# Race: whichever task runs first, the test is told of the script's failure, and of nothing else.
+# race: a script fails while its client reads; whoever runs first, the test is told of the script
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -699,6 +700,7 @@ async def test_a_response_takes_the_time_it_is_told_to(
 # Greetings, and everything else a connection can do.
 
 
+# pain 15
 async def test_a_client_is_greeted_as_the_script_wants() -> None:
     async def silent(line: ScriptedConnection) -> None:
         await line.send({"type": "weather.changed"})
