@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Unpack
@@ -32,18 +31,6 @@ from trio_realtime.testing import (
 )
 
 CLIENT = Path(__file__).with_name("openai_client.py")
-
-
-@pytest.fixture(scope="session")
-def openai_python() -> str:
-    python = os.environ.get("TRIO_REALTIME_OPENAI_PYTHON")
-    if python is None:
-        pytest.skip("needs an environment with openai-python, which `nox -s tests` prepares")
-    code = "import openai, websockets"
-    tried = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
-    if tried.returncode:
-        pytest.skip(f"openai-python could not be installed: {tried.stderr.strip()[-200:]}")
-    return python
 
 
 class Flow:

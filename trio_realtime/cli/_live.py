@@ -22,7 +22,7 @@ REFRESH_SECONDS: Final = 1 / 8
 """How long something new may wait to be shown."""
 
 _ROWS_MIN: Final = 3
-_FRAME_LINES: Final = 7  # the title, the tables' heads and rules, and one to spare
+_FRAME_LINES: Final = 7  # the title, the tables' heads and rules, a gap, and one to spare
 
 _STYLES: Final = {"<": "cyan", ">": "green", "-": "dim", "!": "bold red"}
 
@@ -54,7 +54,7 @@ def view_of(journal: Journal, now: float, title: str, height: int) -> Group:
     """
     rows = list(journal.rows.values())
     opened = [row for row in rows if row.is_open]
-    room = max(_ROWS_MIN, height // 3)
+    room = max(_ROWS_MIN, (height - _FRAME_LINES) // 3)
     # Those that go on come first, the newest on top.
     rows = [*reversed(opened), *(row for row in reversed(rows) if not row.is_open)]
     lines = max(_ROWS_MIN, height - _FRAME_LINES - min(len(rows), room))
@@ -62,6 +62,7 @@ def view_of(journal: Journal, now: float, title: str, height: int) -> Group:
     return Group(
         Text.assemble((title, "bold"), (f"  {counted}", "dim"), no_wrap=True, overflow="ellipsis"),
         _sessions(rows[:room], now),
+        Text(),
         _events(list(journal.lines)[-lines:]),
     )
 
