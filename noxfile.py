@@ -55,10 +55,20 @@ def lint(session: nox.Session) -> None:
     session.install("-e.[cli]", *group("lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
-    session.run("flake8-async", "--enable=ASYNC", *map(str, ROOT.glob("trio_realtime/**/*.py")))
+    modules = [ROOT / "_trio_realtime_pytestplugin.py", *ROOT.glob("trio_realtime/**/*.py")]
+    session.run("flake8-async", "--enable=ASYNC", *map(str, modules))
     session.run("lint-imports")
     session.run(
-        *("codespell", "trio_realtime", "tests", "examples", "docs", "benchmarks", "noxfile.py"),
+        *(
+            "codespell",
+            "trio_realtime",
+            "_trio_realtime_pytestplugin.py",
+            "tests",
+            "examples",
+            "docs",
+            "benchmarks",
+            "noxfile.py",
+        ),
         *("README.md", "CHANGELOG.md", "CONTRIBUTING.md"),
     )
 
