@@ -23,9 +23,10 @@ from trio_realtime.testing import SimulatedSession
 _ERRORS_MAX: Final = 10
 
 # What a watch wraps: never another watch, so that one inside another hides it.
-_EMIT: Final = Stage.emit
+_SEND: Final = Stage.send
 _OPEN: Final = Simulation.open
 _PUSH: Final = SimulatedSession.push
+_LATE_DONE: Final = Simulation.late_done
 
 
 @final
@@ -44,12 +45,8 @@ class Watch:
     def installed(self) -> Generator[None]:
         """Look at what is sent, for the length of the block, in the place of any other watch."""
 
-        def watched_emit(
-            stage: Stage,
-            type: str,  # noqa: A002
-            fields: Mapping[str, JsonValue],
-        ) -> None:
-            _EMIT(stage, type, fields)
+        def watched_send(stage: Stage, frame: dict[str, JsonValue]) -> None:
+            _SEND(stage, frame)
             self.see(stage, stage.outbox[-1])
 
         def watched_open(simulation: Simulation) -> None:
@@ -67,8 +64,20 @@ class Watch:
             finally:
                 self._pushing = False
 
+        def watched_late_done(
+            simulation: Simulation,
+            seconds: float,
+            *,
+            stays_active: bool = True,
+            duplicates: int = 0,
+        ) -> None:
+            if duplicates:
+                self._orders[simulation._stage] = None
+            _LATE_DONE(simulation, seconds, stays_active=stays_active, duplicates=duplicates)
+
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Stage, "emit", watched_emit)
+            patch.setattr(Simulation, "late_done", watched_late_done)
+            patch.setattr(Stage, "send", watched_send)
             patch.setattr(Simulation, "open", watched_open)
             patch.setattr(SimulatedSession, "push", watched_push)
             yield
