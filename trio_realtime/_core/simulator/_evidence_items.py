@@ -20,6 +20,15 @@ ITEM_ROWS: Final = (
         link=RECORDINGS,
     ),
     Row(
+        id="create-item-spoken",
+        cause="conversation.item.create",
+        when="with audio of the user's, which is not shown again",
+        outcome=ITEM,
+        evidence="specification",
+        source="the description of the events; `retrieve` shows it",
+        link=SPECIFICATION,
+    ),
+    Row(
         id="create-items-pipelined",
         cause="conversation.item.create",
         when="several at once, without waiting: a pair each, in order",

@@ -77,6 +77,18 @@ MCP_ROWS: Final = (
         link=SPECIFICATION,
     ),
     Row(
+        id="mcp-call-cancelled",
+        cause="response.cancel",
+        when="while a call is in progress, which fails",
+        outcome=(
+            "response.mcp_call.failed",
+            *_CALL_ENDS[:-1],
+            "response.done(cancelled: client_cancelled)",
+        ),
+        evidence="our choice",
+        source="what becomes of such a call is not told anywhere",
+    ),
+    Row(
         id="mcp-approval",
         cause="response.create",
         when="the model wants to call a tool that needs approval: an `mcp_approval_request`",

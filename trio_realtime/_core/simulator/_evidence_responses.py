@@ -166,10 +166,18 @@ RESPONSE_ROWS: Final = (
     Row(
         id="respond-refused",
         cause="response.create",
-        when="the test has it refused, with any code",
+        when="is refused, with any code",
         outcome=("error(server_error)",),
         evidence="our choice",
-        source="a driver: which errors the real server sends here cannot be listed",
+        source="which errors the real server sends here cannot be listed",
+    ),
+    Row(
+        id="respond-refused-late",
+        cause="response.create",
+        when="is refused after `response.created`: the response fails",
+        outcome=("response.created", "response.done(failed: rate_limit_exceeded)"),
+        evidence="our choice",
+        source="a response that was announced is always done",
     ),
     Row(
         id="respond-again",

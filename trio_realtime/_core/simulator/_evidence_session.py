@@ -102,6 +102,14 @@ SESSION_ROWS: Final = (
         link=SPECIFICATION,
     ),
     Row(
+        id="update-speaking",
+        cause="session.update",
+        when="that switches voice detection off while somebody speaks: the turn is forgotten",
+        outcome=("session.updated",),
+        evidence="our choice",
+        source="nobody is there any more to tell its end",
+    ),
+    Row(
         id="update-without-type",
         cause="session.update",
         when="without `session.type`",
@@ -328,6 +336,15 @@ BUFFER_ROWS: Final = (
         outcome=("input_audio_buffer.cleared",),
         evidence="specification",
         source="the event's description; that it ends a turn is our choice",
+        link=SPECIFICATION,
+    ),
+    Row(
+        id="clear-output-call",
+        cause="output_audio_buffer.clear",
+        when="in a call, while the server plays what it has said: that is truncated",
+        outcome=("output_audio_buffer.cleared", "conversation.item.truncated"),
+        evidence="specification",
+        source="the event's description; that it truncates is recorded of interruptions only",
         link=SPECIFICATION,
     ),
     Row(

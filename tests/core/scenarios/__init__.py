@@ -1,0 +1,19 @@
+"""Every row of the evidence table, brought about: by its id, what the simulated server sends.
+
+Each scenario drives a session into the row's situation, checks what the row says beside its
+outcome, and returns what came out.
+"""
+
+from tests.core.scenarios import connecting, items, responses, server, session, speech
+from tests.core.scenarios.shared import SCENARIOS, Outcome
+
+__all__ = [
+    "SCENARIOS",
+    "Outcome",
+    "connecting",
+    "items",
+    "responses",
+    "server",
+    "session",
+    "speech",
+]
