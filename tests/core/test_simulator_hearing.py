@@ -95,7 +95,7 @@ def test_a_streaming_model_writes_before_the_commit() -> None:
         "conversation.item.done",
     ]
     assert deltas(frames) == [" one", " two"]
-    assert {frame["item_id"] for frame in frames[:4]} == {frames[0]["item_id"]}
+    assert all(frame["item_id"] == frames[0]["item_id"] for frame in frames[:4])
     rest = client.run()
     assert deltas(rest) == [" three", " four"]
     assert rest[-1]["transcript"] == "one two three four"

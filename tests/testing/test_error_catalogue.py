@@ -277,4 +277,4 @@ def test_the_catalogue_is_whole() -> None:
     assert set(catalogued()) - known == set()
     handshakes = loaded("error_codes.json").get("handshake", [])
     assert isinstance(handshakes, list)
-    assert {at(each, "status") for each in handshakes} - {101, *STATUSES} == set()
+    assert {str(at(each, "status")) for each in handshakes} <= {*map(str, (101, *STATUSES))}
