@@ -23,7 +23,7 @@ from trio_realtime._core.simulator import (
     RefusedError,
     Simulation,
 )
-from trio_realtime._core.simulator._secrets import Secrets
+from trio_realtime._core.simulator._secrets import Secret, Secrets
 from trio_realtime.testing import SimulatedServer
 
 
@@ -56,10 +56,35 @@ proves("connect-bad-key")(lambda: with_key(("Authorization", "Bearer sk-proj-ano
 proves("connect-without-key")(with_key)
 
 
+def opened(
+    handshake: ClientHandshake, manner: Manner, *, now: float = 0.0, secret: Secret | None = None
+) -> tuple[list[Frame], Outcome]:
+    """What a client is told first, and as an outcome."""
+    simulation = Simulation(
+        handshake,
+        manner,
+        lambda count: "x" * count,
+        now=now,
+        unix_time=now,
+        secret=secret,
+    )
+    simulation.open()
+    frames = [check_frame(message) for message in simulation.outbox]
+    return frames, outcome_of(frames, simulation.closing)
+
+
 @proves("connect-beta")
 def _() -> Outcome:
     client = Client(headers=(("OpenAI-Beta", "realtime=v1"),))
     return outcome_of(client.opening, client.simulation.closing)
+
+
+@proves("connect-beta-subprotocol")
+def _() -> Outcome:
+    offered = ("realtime", "openai-beta.realtime-v1")
+    return opened(
+        ClientHandshake("/v1/realtime", "model=gpt-realtime-2.1", subprotocols=offered), Manner()
+    )[1]
 
 
 @proves("connect-without-model")
@@ -153,30 +178,24 @@ proves("secret-too-short")(asked({"expires_after": {"seconds": 9}}))
 proves("secret-too-long")(asked({"expires_after": {"seconds": 7201}}))
 
 
-def opened_with_secret(*, seconds_later: float) -> tuple[list[Frame], tuple[int, str] | None]:
+def with_secret(*, seconds_later: float) -> tuple[list[Frame], Outcome]:
     given = secrets()
     session: JsonValue = {"type": "realtime", "model": "gpt-realtime-2.1", "instructions": "Sing."}
     key = str(given.create({"session": session}, now=0.0, unix_time=0.0)["value"])
-    simulation = Simulation(
+    return opened(
         ClientHandshake("/v1/realtime", "", (("Authorization", f"Bearer {key}"),)),
         Manner(api_key="sk-another"),
-        lambda count: "x" * count,
         now=seconds_later,
-        unix_time=seconds_later,
         secret=given.find(key),
     )
-    simulation.open()
-    return [check_frame(message) for message in simulation.outbox], simulation.closing
 
 
 @proves("connect-with-secret")
 def _() -> Outcome:
-    frames, closing = opened_with_secret(seconds_later=599.0)
+    frames, outcome = with_secret(seconds_later=599.0)
     assert at(frames[0], "session", "instructions") == "Sing."
     assert at(frames[0], "session", "model") == "gpt-realtime-2.1"
-    return outcome_of(frames, closing)
+    return outcome
 
 
-@proves("connect-with-expired-secret")
-def _() -> Outcome:
-    return outcome_of(*opened_with_secret(seconds_later=601.0))
+proves("connect-with-expired-secret")(lambda: with_secret(seconds_later=601.0)[1])

@@ -135,6 +135,6 @@ def _() -> Outcome:
 @proves("transcription-failed")
 def _() -> Outcome:
     client = transcribing()
-    failure = RefusedError("audio_unintelligible", "", type="transcription_error")
+    failure = RefusedError("DeploymentNotFound", "")
     client.simulation.turns.transcription_fails(failure)
     return transcribed(client, tone(300, 1000))

@@ -78,8 +78,8 @@ ITEM_ROWS: Final = (
         cause="conversation.item.create",
         when="with a `previous_item_id` that is unknown",
         outcome=("error(invalid_value)",),
-        evidence="specification",
-        source="the item is not added and an error comes; its code is our choice",
+        evidence="our choice",
+        source="that an error comes is specified; its code is not",
         link=SPECIFICATION,
     ),
     Row(
@@ -151,8 +151,8 @@ ITEM_ROWS: Final = (
         cause="conversation.item.create",
         when="with an image that is no data URL of a PNG or JPEG",
         outcome=("error(invalid_value)",),
-        evidence="specification",
-        source="which images there may be; the refusal is our choice",
+        evidence="our choice",
+        source="which images there may be is specified; the refusal is not",
         link=SPECIFICATION,
     ),
     Row(

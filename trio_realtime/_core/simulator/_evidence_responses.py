@@ -252,8 +252,8 @@ RESPONSE_ROWS: Final = (
         cause="response.create",
         when="with more than 16 pairs of `metadata`",
         outcome=("error(object_above_max_properties)",),
-        evidence="specification",
-        source="the limit; the code is that of OpenAI's other interfaces",
+        evidence="our choice",
+        source="the limit is specified; the refusal is that of OpenAI's other interfaces",
         link=SPECIFICATION,
     ),
     Row(
@@ -261,8 +261,8 @@ RESPONSE_ROWS: Final = (
         cause="response.create",
         when="with a key of `metadata` above 64 characters, or a value above 512",
         outcome=("error(string_above_max_length)",),
-        evidence="specification",
-        source="the limits; the code is that of OpenAI's other interfaces",
+        evidence="our choice",
+        source="the limits are specified; the refusal is that of OpenAI's other interfaces",
         link=SPECIFICATION,
     ),
     Row(

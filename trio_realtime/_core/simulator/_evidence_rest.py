@@ -58,8 +58,8 @@ SECRET_ROWS: Final = (
         cause=_ASKING,
         when="for less than 10 seconds",
         outcome=("http(400: integer_below_min_value)",),
-        evidence="specification",
-        source="the limit; the code is that of OpenAI's other interfaces",
+        evidence="our choice",
+        source="the limit is specified; the refusal is that of OpenAI's other interfaces",
         link=SPECIFICATION,
     ),
     Row(
@@ -67,8 +67,8 @@ SECRET_ROWS: Final = (
         cause=_ASKING,
         when="for more than 7200 seconds",
         outcome=("http(400: integer_above_max_value)",),
-        evidence="specification",
-        source="the limit; the code is that of OpenAI's other interfaces",
+        evidence="our choice",
+        source="the limit is specified; the refusal is that of OpenAI's other interfaces",
         link=SPECIFICATION,
     ),
     Row(

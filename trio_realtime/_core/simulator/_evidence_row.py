@@ -22,7 +22,7 @@ KINDS: Final[Mapping[Evidence, str]] = {
     "specification": "OpenAI's OpenAPI document says so",
     "guide": "OpenAI's guides say so",
     "reported": "users of the real server quote it, or clients of theirs handle it",
-    "our choice": "nothing we know of says what the real server does",
+    "our choice": "nothing we know of says what the real server does, or not all of it",
 }
 """What each kind of evidence is, best first."""
 

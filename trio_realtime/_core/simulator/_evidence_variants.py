@@ -128,8 +128,8 @@ DRIVEN_ROWS: Final = (
         cause="a fatal error",
         when="ends the session; the reason of the close is the error's type and code",
         outcome=("error(credit_balance_exhausted)", "close(4000)"),
-        evidence="reported",
-        source="this error of another interface behind the same gateway, the close of others",
+        evidence="our choice",
+        source="this error is reported of another interface, closes like it of others",
         drivers=("fail",),
     ),
     Row(
