@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.core.faulted import arrivals
 from trio_realtime._core._fault_mixture import mixture_from_chance
 from trio_realtime._core._faults import Chance, FaultKind, Faults, StreamFaults
 from trio_realtime._core._faulty_line import (
@@ -338,26 +339,5 @@ def test_nothing_is_lost_or_made_up_that_was_not_noted(seed: int, responses: lis
         arrived += line.arrives(now)
         now += chance() * 0.1
     arrived += line.arrives(1e9)
-    expected = list(offered)
-    ended = [note for note in line.noted if note[0] == "stall" and faults.stall_seconds == math.inf]
-    ended += [note for note in line.noted if note[0].startswith("drop")]
-    for kind, number, _, _ in ended:
-        del expected[number - (kind != "drop_after") :]
-    texts = {"malformed": MALFORMED, "unknown": UNKNOWN}
-    result: list[str] = []
-    faults_at: dict[int, list[FaultKind]] = {}
-    for kind, number, _, _ in line.noted:
-        faults_at.setdefault(number, []).append(kind)
-    overtaken: str | None = None
-    for number, message in enumerate(expected, 1):
-        kinds = faults_at.get(number, [])
-        result += [texts[kind] for kind in kinds if kind in texts]
-        result += [oversize(faults.oversize_bytes)] * kinds.count("oversize")
-        if "reorder" in kinds:
-            overtaken = message
-            continue
-        result += [message] * (1 + kinds.count("duplicate"))
-        if overtaken is not None:
-            result.append(overtaken)
-            overtaken = None
-    assert arrived == result
+    happened = [(kind, number) for kind, number, _, _ in line.noted]
+    assert arrived == arrivals(offered, happened, faults)

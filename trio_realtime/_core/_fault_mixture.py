@@ -41,7 +41,7 @@ class _Lots:
 
     def frame(self) -> int:
         """Draw the number of a message."""
-        return 1 + int(self.chance() * _FRAMES)
+        return self.size(1, _FRAMES)
 
     def ending(self) -> FaultEnding:
         """Draw how a connection is lost."""
@@ -92,7 +92,8 @@ def _with_one_more(faults: Faults, lots: _Lots) -> Faults:
 def _stream_with_one_more(faults: StreamFaults, lots: _Lots) -> StreamFaults:
     match int(lots.chance() * 5):
         case 0:
-            return dataclasses.replace(faults, piece=lots.size(1, 4096), handshake=True)
+            # Not one by one: that costs a real second for each second of audio.
+            return dataclasses.replace(faults, piece=lots.size(16, 4096), handshake=True)
         case 1:
             return dataclasses.replace(
                 faults, piece=lots.size(256, 4096), piece_delay=lots.between(0, 0.05)
