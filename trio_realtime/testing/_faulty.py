@@ -137,8 +137,8 @@ class FaultySocket:
         return self._ws.answer_close
 
     @answer_close.setter
-    def answer_close(self, value: bool) -> None:
-        self._ws.answer_close = value
+    def answer_close(self, answer: bool) -> None:
+        self._ws.answer_close = answer
 
     async def send(self, text: str) -> None:
         """Send a text message: it is on its way when this returns."""
