@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 import trio
+from pydantic import JsonValue
 
 from tests.testing.faithful import Frame
 from tests.testing.racing import HEARD, SPEECH, WORDS, Seen, calls_of, reason_of, swept
@@ -168,14 +169,20 @@ def test_a_barge_in_on_the_second_item_leaves_the_first_whole() -> None:
     swept(race)
 
 
-@pytest.mark.parametrize("kind", ["audio/pcm", "audio/pcmu", "audio/pcma"])
+FORMATS: dict[AudioFormat, JsonValue] = {
+    "audio/pcm": {"type": "audio/pcm", "rate": 24000},
+    "audio/pcmu": {"type": "audio/pcmu"},
+    "audio/pcma": {"type": "audio/pcma"},
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
 def test_audio_lengths_are_those_of_the_format(kind: AudioFormat) -> None:
     # race: G.711 lengths, pain 7
     async def race() -> None:
-        formats: Frame = {
-            "format": {"type": kind} | ({"rate": 24000} if kind == "audio/pcm" else {})
-        }
-        session: Frame = {"audio": {"input": dict(formats), "output": dict(formats)}}
+        way: Frame = {"format": FORMATS[kind]}
+        audio: Frame = {"input": way, "output": way}
+        session: Frame = {"audio": audio}
         async with SimulatedServer("one two three") as server:
             async with open_realtime(MODEL, endpoint=server.endpoint, session=session) as conn:
                 seen = Seen(conn)

@@ -6,7 +6,6 @@ the script is what the test sees, whichever way the client takes it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
@@ -20,7 +19,7 @@ from trio_realtime.testing._host import Host, ServerSocket
 from trio_realtime.testing._script_connection import Expectation, ScriptedConnection, SentEvent
 from trio_realtime.testing._script_failures import Failures
 from trio_realtime.testing._script_line import Line
-from trio_realtime.testing._seeding import letters_from_seed
+from trio_realtime.testing._seeding import calendar_time, letters_from_seed
 
 if TYPE_CHECKING:
     from trio_realtime._core.simulator import ClientHandshake
@@ -170,7 +169,10 @@ class ScriptedServer(Host):
         """Follow the script with one client, until it is gone."""
         number = len(self.connections)
         model = ScriptedModel(
-            handshake, self._letters, unix_time=time.time(), api_key=self._api_key
+            handshake,
+            self._letters,
+            unix_time=calendar_time(trio.current_time()),
+            api_key=self._api_key,
         )
         line = Line(number + 1, handshake, ws, model, self._failures, self._ignored)
         connection = ScriptedConnection(line)

@@ -8,11 +8,15 @@ from __future__ import annotations
 import importlib
 import random
 import string
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
 from trio_realtime._connection._ids import seed_ids
+
+_FIRST_SECOND: Final = 1_800_000_000.0
+"""What the calendar says inside `seeded` when the loop's clock says 0: a day in January 2027."""
 
 _LETTERS: Final = string.digits + string.ascii_letters
 
@@ -35,6 +39,14 @@ def letters_from_seed(seed: int | None) -> Callable[[int], str]:
     return letters
 
 
+_seeded = False
+
+
+def calendar_time(now: float) -> float:
+    """The time of the calendar, for a reading of the loop's clock. Inside `seeded` that decides."""
+    return _FIRST_SECOND + now if _seeded else time.time()
+
+
 _SCHEDULER: Final = "trio._core._run"
 """A private module of Trio's: our tests run with each of its releases."""
 
@@ -55,8 +67,9 @@ def seeded(seed: int) -> Generator[None]:
             trio.run(main, clock=MockClock(autojump_threshold=0))
 
     It seeds the order in which Trio runs tasks that are ready at the same time, the ids of our
-    connections, and those of simulated servers. It may also be entered inside a running loop, and
-    counts from there on. Blocks may be nested, but not interleaved; one thread at a time.
+    connections, and those of simulated servers, and sets what time these think it is
+    (`expires_at`). It may also be entered inside a running loop, and counts from there on. Blocks
+    may be nested, but not interleaved; one thread at a time.
 
     The promise holds in memory and in virtual time. Over real sockets and with threads the
     operating system decides, and nothing is promised.
@@ -64,16 +77,17 @@ def seeded(seed: int) -> Generator[None]:
     Args:
         seed: Any number.
     """
-    global _source  # noqa: PLW0603 - the one random stream of the process
+    global _source, _seeded  # noqa: PLW0603 - the one random stream of the process
     scheduler = vars(importlib.import_module(_SCHEDULER))
     before = {name: scheduler[name] for name in (_FLAG, _CHANCE)}
-    source = _source
+    source, was_seeded = _source, _seeded
     scheduler[_FLAG] = True
     scheduler[_CHANCE] = random.Random(seed)  # noqa: S311 - scheduling is no secret
     _source = random.Random(seed)  # noqa: S311 - ids are names, not secrets
+    _seeded = True
     try:
         with seed_ids(seed):
             yield
     finally:
         scheduler.update(before)
-        _source = source
+        _source, _seeded = source, was_seeded

@@ -6,7 +6,6 @@ and WebSocket frames travel.
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, final
@@ -24,7 +23,7 @@ from trio_realtime._core.simulator import (
 from trio_realtime.testing._host import Host
 from trio_realtime.testing._responders import Asked, Responder
 from trio_realtime.testing._rest import Rest
-from trio_realtime.testing._seeding import letters_from_seed
+from trio_realtime.testing._seeding import calendar_time, letters_from_seed
 from trio_realtime.testing._session import SimulatedSession
 from trio_realtime.testing._voice import Voice, voice_from_name
 from trio_realtime.testing._watching import Watcher
@@ -162,11 +161,13 @@ class SimulatedServer(Host):
         Raises:
             ValueError: if the real server would refuse this.
         """
-        return self._rest.create(session, seconds, now=trio.current_time(), unix_time=time.time())
+        now = trio.current_time()
+        return self._rest.create(session, seconds, now=now, unix_time=calendar_time(now))
 
     def answer(self, request: HttpRequest) -> HttpResponse:
         """Answer a request that is no upgrade: for an ephemeral key, or for what is not here."""
-        return self._rest.answer(request, now=trio.current_time(), unix_time=time.time())
+        now = trio.current_time()
+        return self._rest.answer(request, now=now, unix_time=calendar_time(now))
 
     async def wait_session(self, number: int = 0) -> SimulatedSession:
         """Wait for a client to connect, and return `sessions[number]`: by default the first.
@@ -190,7 +191,7 @@ class SimulatedServer(Host):
             self._manner,
             self._letters,
             now=trio.current_time(),
-            unix_time=time.time(),
+            unix_time=calendar_time(trio.current_time()),
             secret=self._rest.secrets.find(handshake.api_key),
         )
         session = SimulatedSession(simulation, handshake, self._asked, self.start)
