@@ -15,29 +15,15 @@ from typing import Final, get_args
 import pytest
 import trio
 
-from tests.interop.test_openai_python import openai_python
+from tests.docs.page import NAMED, TEXT, files
 from trio_realtime.testing import (
     Action,
     Echo,
     SimulatedServerOptions,
     SimulatedSession,
-    serve_simulated,
 )
 
-__all__ = ["openai_python"]  # a fixture
-
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "testing.md"
-TEXT: Final = PAGE.read_text("utf-8")
-NAMED: Final = re.compile(r"^`([\w.]+)`:\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS: Final = re.findall(r"^trio-realtime serve .*$", TEXT, re.MULTILINE)
-
-
-def files() -> dict[str, str]:
-    """The page's files: blocks with one name follow one another."""
-    parts: dict[str, list[str]] = {}
-    for name, _, text in NAMED.findall(TEXT):
-        parts.setdefault(name, []).append(text)
-    return {name: "\n\n".join(texts) for name, texts in parts.items()}
 
 
 @pytest.fixture
@@ -74,21 +60,6 @@ def test_the_tests_on_the_page_pass(project: Path) -> None:
     passed = re.search(r"^(\d+) passed in", done.stdout, re.MULTILINE)
     assert passed is not None, done.stdout
     assert int(passed[1]) >= functions > 10
-
-
-async def test_the_program_of_another_sdk_prints_what_the_page_says(
-    openai_python: str, project: Path
-) -> None:
-    async with serve_simulated() as server:
-        with trio.fail_after(60):
-            done = await trio.run_process(
-                [openai_python, "openai_call.py", server.base_url],
-                cwd=project,
-                capture_stdout=True,
-            )
-    printed = done.stdout.decode()
-    assert printed == "You said: Hello!\n"
-    assert f"It prints `{printed.strip()}`" in TEXT
 
 
 @pytest.mark.parametrize("command", COMMANDS)
