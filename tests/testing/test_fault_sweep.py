@@ -138,11 +138,20 @@ class Program:
         self.done: dict[str | None, ResponseDone] = {}
         self.created: dict[str | None, ResponseCreated] = {}
         self.changed = trio.lowlevel.ParkingLot()
+        self.lost: ConnectionClosedError | None = None
+        self.told = trio.Event()
 
     async def listen(self) -> None:
-        """Read everything, and raise how it ends."""
-        while True:
-            self.take(await self.conn.receive())
+        """Read everything, and raise how it ends, once everybody else was told."""
+        try:
+            while True:
+                self.take(await self.conn.receive())
+        except ConnectionClosedError as error:
+            self.lost = error
+            self.changed.unpark_all()
+            with trio.fail_after(1):  # promise 3
+                await self.told.wait()
+            raise
 
     def take(self, event: ServerEvent) -> None:
         if isinstance(event, UnknownEvent | InvalidEvent):
@@ -157,6 +166,8 @@ class Program:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         while not condition():
+            if self.lost is not None:
+                raise self.lost
             await self.changed.park()
 
     async def answered(self, count: int = 1, **response: JsonValue) -> ResponseDone:
@@ -217,6 +228,7 @@ async def program(server: NotingServer, seen: Seen) -> None:
                 with contextlib.suppress(ConnectionClosedError):
                     await this.converse()
                     seen.finished = True
+                this.told.set()
                 if not seen.finished:
                     await trio.sleep_forever()
             seen.gave_up = patience.cancelled_caught
