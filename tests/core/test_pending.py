@@ -457,7 +457,7 @@ def test_a_plain_frame_takes_a_place_that_requests_wait_for(table: Table) -> Non
     assert goes(place)
 
 
-@pytest.mark.parametrize("announcement", ["speech_started", "speech_stopped", "timeout_triggered"])
+@pytest.mark.parametrize("announcement", ["speech_stopped", "timeout_triggered"])
 def test_a_commit_by_voice_detection_settles_nobody(table: Table, announcement: str) -> None:
     place = table.request(COMMIT, "e1")
     times: dict[str, JsonValue] = {"audio_start_ms": 0, "audio_end_ms": 9}
@@ -465,6 +465,31 @@ def test_a_commit_by_voice_detection_settles_nobody(table: Table, announcement: 
     table.tell(COMMITTED, item_id="item_vad")
     assert not answered(place)
     assert answer_of_commit(table, place) == "item_1"
+
+
+# promise 3
+def test_a_commit_in_the_midst_of_speech_is_answered_under_the_id_that_was_announced(
+    table: Table,
+) -> None:
+    table.tell("input_audio_buffer.speech_started", item_id="item_vad", audio_start_ms=0)
+    place = table.request(COMMIT, "e1")
+    table.tell(COMMITTED, item_id="item_vad")
+    assert answered(place)
+    # What was spoken since is a turn of its own, which voice detection ends.
+    second = table.request(COMMIT, "e2")
+    table.tell("input_audio_buffer.speech_stopped", item_id="item_rest", audio_end_ms=9)
+    table.tell(COMMITTED, item_id="item_rest")
+    assert answer_of_commit(table, second) == "item_1"
+
+
+def test_a_turn_that_nobody_committed_is_voice_detections_though_its_end_was_not_told(
+    table: Table,
+) -> None:
+    table.tell("input_audio_buffer.speech_started", item_id="item_vad", audio_start_ms=0)
+    table.tell(COMMITTED, item_id="item_vad")
+    place = table.request("response.create", "e1")
+    table.tell("response.created", response=response("r1", conversation_id="conv"))
+    assert not answered(place)
 
 
 def test_an_acknowledgement_without_a_request_is_somebody_elses(table: Table) -> None:

@@ -16,6 +16,7 @@ from tests.core.simulated import at
 from tests.testing.raw import raw_client
 from tests.testing.test_conversation import MODEL
 from trio_realtime import ConnectionClosedError, RealtimeConnection, open_realtime
+from trio_realtime.audio import tone
 from trio_realtime.events import (
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionFailed,
@@ -175,6 +176,25 @@ async def test_events_may_lack_ids_and_models_be_unknown(
             assert isinstance(error, dict)
             assert "event_id" not in error
             assert at(error, "error", "code") == "invalid_model"
+
+
+# promise 3
+async def test_a_commit_in_the_midst_of_speech_is_answered(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with SimulatedServer() as server:
+        async with open_realtime(MODEL, endpoint=server.endpoint) as conn:
+            server.sessions[0].speech_started()
+            await conn.input_audio_buffer.append(tone(440, 300))
+            item_id = await conn.input_audio_buffer.commit()
+            server.sessions[0].speech_stopped()
+            ids: list[str] = []
+            while len(ids) < 2:
+                committed = await until(conn, InputAudioBufferCommitted)
+                assert isinstance(committed, InputAudioBufferCommitted)
+                ids.append(committed.item_id)
+            assert ids[0] == item_id
+            assert ids[1] != item_id
 
 
 WRONG: Final[list[tuple[Callable[[SimulatedSession], None], str]]] = [

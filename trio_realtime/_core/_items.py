@@ -36,12 +36,16 @@ class Items:
         self._known.add(item_id)
 
     def detect(self, item_id: str | None) -> None:
-        """Voice detection announced an item: the server will commit it, not we."""
+        """A turn or the idle time ended: the server commits the item by itself."""
         self._detected.add(item_id)
         self._known.add(item_id)
 
+    def is_announced(self, item_id: str | None) -> bool:
+        """Whether the server told of the item before."""
+        return item_id in self._known
+
     def is_detected(self, item_id: str | None) -> bool:
-        """Whether the item comes from voice detection or from the idle timeout."""
+        """Whether the server commits the item: voice detection or the idle timeout ended it."""
         return item_id in self._detected
 
     def claim(self, creates: Iterable[Place], event: ServerEvent) -> Place | None:

@@ -244,12 +244,17 @@ class Pending:
                 self._note_done(event)
             case "response.output_item.added":
                 self._items.announce(text_at(event, "item", "id"))
+            case "input_audio_buffer.speech_started":
+                self._items.announce(text_at(event, "item_id"))
             case _:
                 self._items.detect(text_at(event, "item_id"))
 
     def _note_commit(self, event: ServerEvent) -> None:
         item_id = text_at(event, "item_id")
-        if self._items.is_detected(item_id):
+        # A turn's own commit follows its end. One in its midst is our commit, under the id that
+        # its begin announced; the turn goes on under another.
+        heard = self._items.is_announced(item_id) and not self._wire[_COMMIT]
+        if heard or self._items.is_detected(item_id):
             self._responses.expect_from_detection()
             return
         self._items.announce(item_id)

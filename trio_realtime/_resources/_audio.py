@@ -84,7 +84,9 @@ class InputAudioBufferResource:
 
         For sessions without turn detection; with it, the server commits. It creates no response.
         The buffer must hold at least 100 ms since the last commit, else the server refuses. What
-        turn detection commits in the meantime is not taken for the answer.
+        turn detection commits in the meantime is not taken for the answer: it follows the end of
+        a turn. In the midst of speech this is a commit like any other, and the rest of what is
+        said another turn.
 
         At most one commit is unanswered at a time: a second waits, unsent, for its turn. If this is
         cancelled before the frame is written, nothing was sent; later, the buffer is still
