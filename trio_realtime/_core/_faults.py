@@ -58,7 +58,7 @@ class Faults:
     """
 
     delay: float = 0.0
-    """How long a message takes."""
+    """How long a message takes. What is still on its way when the server hangs up is lost."""
 
     jitter: float = 0.0
     """Up to how much longer it may take. Messages never overtake each other for it."""

@@ -92,8 +92,8 @@ class FaultPlan:
                 chooses all of them.
             from_client: For the messages from the client.
             stream: For the bytes, both ways.
-            connections: How many connections suffer, the first ones: with 1, a client that
-                connects again is left in peace.
+            connections: How many connections suffer, the first ones, HTTP requests counted: with
+                1, a client that connects again is left in peace.
         """
         if connections is not None and connections < 1:
             raise ValueError(f"connections must be at least 1; it is {connections}")
