@@ -16,9 +16,10 @@ from pydantic import JsonValue
 from trio_realtime._core.matching import EventKind, EventPattern
 from trio_realtime._core.simulator._scripted import ScriptedModel
 from trio_realtime.testing._host import Host, ServerSocket
+from trio_realtime.testing._patience import Patience, PatienceSeconds
 from trio_realtime.testing._script_connection import Expectation, ScriptedConnection, SentEvent
 from trio_realtime.testing._script_failures import Failures
-from trio_realtime.testing._script_line import Line
+from trio_realtime.testing._script_line import Line, waiter
 from trio_realtime.testing._seeding import calendar_time, letters_from_seed
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ Script: TypeAlias = Callable[[ScriptedConnection], Awaitable[None]]
 _SETTLE_SECONDS: Final = 1
 """How long a client may keep busy after the block, before we look at what it sent."""
 
-_PATIENCE_SECONDS: Final = 5
+_LINGER_SECONDS: Final = 5
 """How long a script may go on after the block."""
 
 
@@ -72,6 +73,10 @@ class ScriptedServer(Host):
     it as it is, also if it leaves a script waiting.
 
     Leaving the block waits until the scripts are over; what they still expect then fails.
+
+    No test waits for ever. Whoever waits for a client longer than `patience` fails, and so does
+    the test if for so long nothing happens at all, and nobody waits: its client has heard all that
+    the script says, for example, and goes on listening. Events that are ignored are nothing.
     """
 
     connections: list[ScriptedConnection]
@@ -85,6 +90,7 @@ class ScriptedServer(Host):
         api_key: str | None = None,
         answer_close: bool = True,
         seed: int | None = None,
+        patience: PatienceSeconds = "auto",
         watch: Watcher | None = None,
         faults: FaultPlan | None = None,
     ) -> None:
@@ -99,6 +105,9 @@ class ScriptedServer(Host):
             api_key: The only key that is let in. None lets every client in.
             answer_close: Whether a client's CLOSE is answered.
             seed: The seed of the ids the server chooses; by default another for each server.
+            patience: How long the test may wait, in seconds of the Trio clock; None: for ever.
+                "auto" is 60, but under an autojump clock 3660: waiting costs nothing there, and
+                that is a minute more than a session can last.
             watch: Is told of everything that passes on the wire.
             faults: What goes wrong on the wire. Such a client is seldom as strict as a script.
         """
@@ -113,7 +122,9 @@ class ScriptedServer(Host):
             each if isinstance(each, EventPattern) else EventPattern(each, {}) for each in several
         )
         self._letters = letters_from_seed(seed)
+        self._patience = Patience(patience, lambda: self.port != 0)
         self._lines: list[Line] = []
+        self._left = False
         self._accepted = 0
         self._running = 0
         self._changed = trio.lowlevel.ParkingLot()
@@ -127,9 +138,7 @@ class ScriptedServer(Host):
             RuntimeError: if the server was given scripts, which have the clients.
         """
         self._check_own()
-        await trio.lowlevel.checkpoint()
-        while len(self.connections) == self._accepted:
-            await self._changed.park()
+        await self._wait_connections(self._accepted + 1, "another client")
         self._accepted += 1
         return self.connections[self._accepted - 1]
 
@@ -148,15 +157,63 @@ class ScriptedServer(Host):
     async def send(self, event: SentEvent) -> None:
         """Send any event to the client that was accepted last, or else to the first."""
         self._check_own()
-        await self._line()
+        await self._line("a client to send to")
         await self.connections[self._accepted - 1].send(event)
 
-    async def _line(self) -> Line:
-        await trio.lowlevel.checkpoint()
-        while not self.connections:
-            await self._changed.park()
+    async def _line(self, what: str) -> Line:
+        await self._wait_connections(1, what)
         self._accepted = max(self._accepted, 1)
         return self._lines[self._accepted - 1]
+
+    async def _wait_connections(self, count: int, what: str) -> None:
+        await trio.lowlevel.checkpoint()
+        if self._nursery is None and len(self.connections) < count:
+            raise RuntimeError(
+                "the server is not running: clients connect to it, and are expected, inside of "
+                "`async with ScriptedServer(...) as server`"
+            )
+        await self._patience.until(
+            lambda: self._left or len(self.connections) >= count, self._changed
+        )
+        if len(self.connections) < count:
+            error = AssertionError(self._vain_wait(what))
+            self._failures.note(error, consequence=self._left)
+            raise error
+
+    def _vain_wait(self, what: str) -> str:
+        so_far = f"{len(self.connections)} connected so far"
+        if self._left:
+            return f"the server's block was left, while {waiter(None)} waits for {what}; {so_far}"
+        return (
+            f"{waiter(None)} has waited {self._patience.seconds:g} s for {what}; {so_far}\n\n"
+            "A client connects with `open_realtime(..., endpoint=server.endpoint)`, in another "
+            f"task than this one.\n{self._patience.advice}"
+        )
+
+    def _quiet(self) -> str:
+        """What a test is told in which nothing happens any more."""
+        count = len(self.connections)
+        states = [line.state() for line in self._lines]
+        states += [
+            f"script {number} ({_name(script)}): no client has connected for it"
+            for number, script in enumerate(self._scripts[count:], count + 1)
+        ]
+        if not states:
+            states = ["no client has connected"]
+        return "\n\n".join(
+            (
+                (
+                    f"for {self._patience.seconds:g} s nothing has happened, and nobody waits for "
+                    "a client"
+                ),
+                "\n".join(f"  {state}" for state in states),
+                *(line.dialogue() for line in self._lines),
+                (
+                    "A client that waits needs to be sent what it waits for, or an end: `await "
+                    f"line.close()`.\n{self._patience.advice}"
+                ),
+            )
+        )
 
     def _check_own(self) -> None:
         if self._scripts:
@@ -174,10 +231,13 @@ class ScriptedServer(Host):
             unix_time=calendar_time(trio.current_time()),
             api_key=self._api_key,
         )
-        line = Line(number + 1, handshake, ws, model, self._failures, self._ignored)
+        line = Line(number + 1, handshake, ws, model, self._failures, self._ignored, self._patience)
         connection = ScriptedConnection(line)
+        if number < len(self._scripts):
+            line.script = f"script {number + 1} ({_name(self._scripts[number])})"
         self._lines.append(line)
         self.connections.append(connection)
+        self._patience.happened()
         await line.greet(self._greeting)
         self._changed.unpark_all()
         if number < len(self._scripts):
@@ -201,7 +261,13 @@ class ScriptedServer(Host):
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         self._block.__enter__()
+        self._patience.begin()
+        self.start(self._notice_quiet)
         return self
+
+    async def _notice_quiet(self) -> None:
+        await self._patience.outlast()
+        self._failures.add(AssertionError(self._quiet()))
 
     async def __aexit__(
         self,
@@ -210,11 +276,14 @@ class ScriptedServer(Host):
         traceback: TracebackType | None,
     ) -> None:
         own = exc
+        self._left = True
+        self._changed.unpark_all()
         try:
             if self._block.__exit__(exc_type, exc, traceback):
                 own = None
             if exc is None and self._failures.first is None:
-                await self._finish()  # noqa: ASYNC102 - nothing to be cleaned up yet
+                with self._patience.busy():
+                    await self._finish()  # noqa: ASYNC102 - nothing to be cleaned up yet
         except BaseException as left:  # noqa: ASYNC103, BLE001 - raised below, or what it hides
             own = left
         failure = self._failures.told(own)
@@ -241,13 +310,13 @@ class ScriptedServer(Host):
             await wait_all_tasks_blocked()
         for line in self._lines:
             line.end("the server's block was left")
-        with trio.move_on_after(_PATIENCE_SECONDS) as patience:
+        with trio.move_on_after(_LINGER_SECONDS) as lingering:
             while self._running:
                 await self._changed.park()
-        if patience.cancelled_caught:
+        if lingering.cancelled_caught:
             self._failures.add(
                 AssertionError(
-                    f"a script goes on {_PATIENCE_SECONDS} s after the server's block was left: "
+                    f"a script goes on {_LINGER_SECONDS} s after the server's block was left: "
                     "it waits for something else than its client"
                 )
             )
@@ -261,3 +330,7 @@ class ScriptedServer(Host):
             )
         for line in self._lines:
             line.check_unseen()
+
+
+def _name(script: Script) -> str:
+    return getattr(script, "__qualname__", None) or repr(script)

@@ -72,9 +72,10 @@ class ScriptedRequest:
             raise ValueError(f"{self.type} is not answered with a response; use acknowledge()")
         with self._as_the_server_would():
             events = self._line.model.response(self.event, partial(plan_from_answer, answer))
-        for seconds, text in events:
-            await trio.sleep(seconds)
-            await self._line.send(text)
+        with self._line.patience.busy():
+            for seconds, text in events:
+                await trio.sleep(seconds)
+                await self._line.send(text)
 
     async def acknowledge(self) -> None:
         """Acknowledge the event as the server does, with the right ids.
@@ -131,7 +132,7 @@ async def _send(line: Line, event: SentEvent) -> None:
 class Expectation:
     """An event that a script waits for. Enter it with `async with`, or await it: once."""
 
-    def __init__(self, line: Callable[[], Awaitable[Line]], pattern: EventPattern) -> None:
+    def __init__(self, line: Callable[[str], Awaitable[Line]], pattern: EventPattern) -> None:
         self._line = line
         self._pattern = pattern
 
@@ -139,8 +140,8 @@ class Expectation:
         return self.__aenter__().__await__()
 
     async def __aenter__(self) -> ScriptedRequest:
-        line = await self._line()
-        frame = await line.take()
+        line = await self._line(f"a client, and its {self._pattern!r}")
+        frame = await line.take("an event", self._pattern)
         if frame is None:
             raise line.failure(
                 f"{line.over}, while the script expects an event",
@@ -215,7 +216,8 @@ class ScriptedConnection:
         """
         return Expectation(self._itself, EventPattern(type, fields))
 
-    async def _itself(self) -> Line:
+    async def _itself(self, what: str) -> Line:
+        del what
         await trio.lowlevel.checkpoint()
         return self._line
 
@@ -230,7 +232,7 @@ class ScriptedConnection:
                 else:
                     await request.acknowledge()
         """
-        while (frame := await self._line.take()) is not None:
+        while (frame := await self._line.take("any event, or the end")) is not None:
             yield ScriptedRequest(self._line, frame)
 
     async def expect_nothing(self, seconds: float) -> None:
@@ -239,11 +241,7 @@ class ScriptedConnection:
         Raises:
             AssertionError: if it sends something.
         """
-        frame: ClientFrame | None = None
-        with trio.move_on_after(seconds):
-            frame = await self._line.take()
-            if frame is None:
-                await trio.sleep_forever()  # it is gone: it will send nothing
+        frame = await self._line.take_within(seconds)
         if frame is not None:
             raise self._line.failure(
                 "the client sent an event where the script expects none",
@@ -260,7 +258,7 @@ class ScriptedConnection:
             AssertionError: if it does something else.
         """
         line = self._line
-        frame = await line.take()
+        frame = await line.take("the client to close the connection")
         if frame is not None:
             raise line.failure(
                 "the client sent an event where the script expects it to close the connection",

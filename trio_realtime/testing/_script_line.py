@@ -6,8 +6,8 @@ This module does not know what a script expects, nor what becomes of one that fa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, final
 
 import trio
@@ -21,6 +21,7 @@ from trio_realtime._transport import TransportClosed
 if TYPE_CHECKING:
     from trio_realtime._core.simulator._scripted import ScriptedModel
     from trio_realtime.testing._host import ServerSocket
+    from trio_realtime.testing._patience import Patience
     from trio_realtime.testing._script_failures import Failures
 
 
@@ -36,6 +37,7 @@ class Line:
         model: ScriptedModel,
         failures: Failures,
         ignored: tuple[EventPattern, ...],
+        patience: Patience,
     ) -> None:
         self.number: int = number
         self.handshake: ClientHandshake = handshake
@@ -45,6 +47,9 @@ class Line:
         """How the connection ended, if it was not we who dropped it."""
         self.over: str | None = None
         """Why nothing more will come."""
+        self.script: str | None = None
+        """Which script it has, if the server has scripts."""
+        self.patience: Patience = patience
         self._ws = ws
         self._failures = failures
         self._ignored = ignored
@@ -85,11 +90,13 @@ class Line:
         """Nothing more will come; whoever waits is told why. The first reason stays."""
         if self.over is None:
             self.over = why
+            self.patience.happened()
         self._changed.unpark_all()
 
     def finish(self) -> None:
         """The script is over: whatever was not looked at, or comes from now on, is too much."""
         self._finished = True
+        self.patience.happened()
         self.check_unseen()
 
     def check_unseen(self) -> None:
@@ -102,28 +109,62 @@ class Line:
             )
             self._unseen.clear()
 
-    async def take(self) -> ClientFrame | None:
-        """The next event of the client's that was not looked at; None if there will be none."""
+    async def take(self, what: str, pattern: EventPattern | None = None) -> ClientFrame | None:
+        """The next event of the client's that was not looked at; None if there will be none.
+
+        Raises:
+            AssertionError: if patience runs out.
+        """
+        with self._alone():
+            await trio.lowlevel.checkpoint()
+            if not await self.patience.until(self._is_decided, self._changed):
+                raise self._impatience(what, pattern)
+        return self._unseen.popleft() if self._unseen else None
+
+    async def take_within(self, seconds: float) -> ClientFrame | None:
+        """The next event that comes within so many seconds; None if there is none."""
+        with self._alone(), self.patience.busy(), trio.move_on_after(seconds):
+            await trio.lowlevel.checkpoint()
+            while not self._unseen:
+                await self._changed.park()
+        return self._unseen.popleft() if self._unseen else None
+
+    async def wait_over(self) -> None:
+        """Wait until nothing more will come.
+
+        Raises:
+            AssertionError: if patience runs out.
+        """
+        await trio.lowlevel.checkpoint()
+        if not await self.patience.until(lambda: self.over is not None, self._changed):
+            raise self._impatience("the client to end the connection")
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
         if self._waiting:
             raise trio.BusyResourceError("another task is waiting for this client's next event")
         self._waiting = True
         try:
-            await trio.lowlevel.checkpoint()
-            while not self._unseen and self.over is None:
-                await self._changed.park()
+            yield
         finally:
             self._waiting = False
-        return self._unseen.popleft() if self._unseen else None
 
-    async def wait_over(self) -> None:
-        """Wait until nothing more will come."""
-        await trio.lowlevel.checkpoint()
-        while self.over is None:
-            await self._changed.park()
+    def _is_decided(self) -> bool:
+        return bool(self._unseen) or self.over is not None
+
+    def _impatience(self, what: str, pattern: EventPattern | None = None) -> AssertionError:
+        shown = "" if pattern is None else comparison(pattern, None)
+        return self.failure(
+            f"{waiter(self.script)} has waited {self.patience.seconds:g} s for {what}",
+            shown,
+            advice="The client may wait too: then send what it waits for, or end its connection "
+            f"with `await line.close()`.\n{self.patience.advice}",
+        )
 
     async def send(self, data: str | bytes) -> None:
         """Send a message; to a client that is gone nothing."""
         self._dialogue.add("<", view_of_event(data))
+        self.patience.happened()
         with suppress(TransportClosed):
             await (self._ws.send(data) if isinstance(data, str) else self._ws.send_bytes(data))
 
@@ -141,14 +182,34 @@ class Line:
         """End the connection without a word."""
         self._scope.cancel()
 
-    def failure(self, what: str, shown: str = "", *, consequence: bool = False) -> AssertionError:
+    def dialogue(self) -> str:
+        """What went over the line."""
+        return self._dialogue.text(f"what went over connection {self.number}:")
+
+    def state(self) -> str:
+        """Where the client and its script are, in a line."""
+        if self.over is not None:
+            client = self.over
+        elif self._unseen:
+            client = f"the client waits, and nobody looked at its {self._unseen[0].type}"
+        else:
+            client = "the client waits, and nothing is expected of it"
+        if self.script is None:
+            return f"connection {self.number}: {client}"
+        does = "is over" if self._finished else "goes on, and waits for something else"
+        return f"connection {self.number}: {client}; {self.script} {does}"
+
+    def failure(
+        self, what: str, shown: str = "", *, advice: str = "", consequence: bool = False
+    ) -> AssertionError:
         """A failure of the script, with what went before it.
 
         A consequence tells only that the client is gone: what made it go is the better answer.
         """
         title = f"{what} (connection {self.number}, event {len(self.received)} of the client's)"
         before = self._dialogue.text("what went over it:")
-        error = AssertionError("\n\n".join(part for part in (title, shown, before) if part))
+        parts = (title, shown, before, advice)
+        error = AssertionError("\n\n".join(part for part in parts if part))
         self._failures.note(error, consequence=consequence)
         return error
 
@@ -164,9 +225,15 @@ class Line:
         self.received.append(frame)
         if not any(pattern.fits(view) for pattern in self._ignored):
             self._unseen.append(frame)
+            self.patience.happened()
             self._changed.unpark_all()
             if self._finished:
                 self.check_unseen()
+
+
+def waiter(script: str | None) -> str:
+    """Who it is that waits: a script, or else a task of the test's."""
+    return script or f"the task {trio.lowlevel.current_task().name}"
 
 
 def _ending(closed: TransportClosed) -> str:
