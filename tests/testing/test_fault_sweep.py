@@ -148,10 +148,10 @@ class Program:
                 self.take(await self.conn.receive())
         except ConnectionClosedError as error:
             self.lost = error
-            self.changed.unpark_all()
-            with trio.fail_after(1):  # promise 3
-                await self.told.wait()
-            raise
+        self.changed.unpark_all()
+        with trio.fail_after(1):  # promise 3
+            await self.told.wait()
+        raise self.lost
 
     def take(self, event: ServerEvent) -> None:
         if isinstance(event, UnknownEvent | InvalidEvent):
