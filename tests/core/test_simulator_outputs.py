@@ -73,6 +73,24 @@ def test_items_overlap_as_the_newest_model_sends_them() -> None:
     assert [entry.type for entry in client.simulation.conversation] == ["message", "function_call"]
 
 
+def test_what_is_said_behind_the_first_item_is_done_behind_nothing() -> None:
+    def previous(client: Client, *kinds: str) -> list[JsonValue]:
+        return [frame["previous_item_id"] for frame in client.frames if frame["type"] in kinds]
+
+    added, done = "conversation.item.added", "conversation.item.done"
+    client = Client()
+    client.say("Hello", id="item_1")
+    client.respond()
+    client.say("Hello again", id="item_3")
+    client.respond()
+    second = client.simulation.conversation.items[1]["id"]
+    assert previous(client, added) == [None, "item_1", second, "item_3"]
+    assert previous(client, done) == [None, None, second, "item_3"]
+    unasked = Client()
+    unasked.respond()
+    assert previous(unasked, added, done) == [None, None]
+
+
 def test_several_calls_come_one_after_the_other_or_overlap() -> None:
     other = CallTool("now")
     client = texting(CALL, other)

@@ -46,6 +46,7 @@ def test_a_key_is_answered_with_its_end_and_the_whole_session() -> None:
     [
         (None, 600),
         ({}, 600),
+        ({"anchor": None, "seconds": None}, 600),
         ({"seconds": 10}, 10),
         ({"anchor": "created_at", "seconds": 7200}, 7200),
     ],

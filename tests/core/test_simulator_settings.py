@@ -119,6 +119,23 @@ def test_a_setting_that_fits_is_told_back(path: str, value: JsonValue) -> None:
     assert at(updated, "session", *path.split(".")) == value
 
 
+def test_a_function_is_told_back_with_nulls_for_what_it_lacks() -> None:
+    server: JsonValue = {"type": "mcp", "server_label": "s", "server_url": "https://e.com"}
+    (updated,) = Client().update(tools=[server, {"name": "f", "type": "function"}])
+    function: JsonValue = {"type": "function", "name": "f", "description": None, "parameters": None}
+    assert at(updated, "session", "tools") == [server, function]
+    tool = at(updated, "session", "tools", 1)
+    assert isinstance(tool, dict)
+    assert list(tool) == ["type", "name", "description", "parameters"]
+
+
+def test_empty_instructions_are_those_the_session_began_with() -> None:
+    client = Client()
+    client.update(instructions="Be brief.")
+    (updated,) = client.update(instructions="")
+    assert updated["session"] == client.opening[0]["session"]
+
+
 def test_a_custom_voice_is_shown_by_its_id() -> None:
     client = Client()
     custom: JsonValue = {"id": "voice_1234"}
@@ -236,6 +253,23 @@ def test_a_streaming_model_of_a_transcription_session_hears_no_turns() -> None:
     for settings in ({"transcription": model}, {"transcription": model, "turn_detection": None}):
         (updated,) = transcribing(**settings)
         assert at(updated, "session", *INPUT, "turn_detection") is None
+
+
+@pytest.mark.parametrize("detection", ["server_vad", "semantic_vad"])
+def test_a_transcription_session_tells_nothing_of_responses_in_its_turn_detection(
+    detection: str,
+) -> None:
+    (created,) = Client(query="intent=transcription").opening
+    answering = {"create_response", "interrupt_response"}
+    begun = at(created, "session", *INPUT, "turn_detection")
+    (updated,) = transcribing(
+        turn_detection={"type": detection, "create_response": True, "interrupt_response": True}
+    )
+    told = at(updated, "session", *INPUT, "turn_detection")
+    assert isinstance(begun, dict)
+    assert isinstance(told, dict)
+    assert told["type"] == detection
+    assert not answering & {*begun, *told}
 
 
 @pytest.mark.parametrize(

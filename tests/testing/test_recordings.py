@@ -127,11 +127,11 @@ def phases_of(frames: Sequence[Frame]) -> list[JsonValue]:
 
 
 def previous_of(frames: Sequence[Frame]) -> list[int | None]:
-    """Where each item came, as the number of the item before it."""
+    """Behind which item each was added and done, as the number of that one."""
     numbers: dict[JsonValue, int] = {}
     places: list[int | None] = []
     for frame in frames:
-        if frame["type"] == "conversation.item.added":
+        if frame["type"] in ("conversation.item.added", "conversation.item.done"):
             places.append(numbers.get(frame["previous_item_id"]))
-            numbers[at(frame, "item", "id")] = len(numbers)
+            numbers.setdefault(at(frame, "item", "id"), len(numbers))
     return places

@@ -47,6 +47,16 @@ def _() -> Outcome:
     return outcome_of(client.respond())
 
 
+@proves("respond-to-first")
+def _() -> Outcome:
+    client = texting()
+    (first, _) = hello(client)
+    frames = client.respond()
+    places = [frame["previous_item_id"] for frame in frames if "previous_item_id" in frame]
+    assert places == [at(first, "item", "id"), None]
+    return outcome_of(frames)
+
+
 @proves("respond-speech")
 def _() -> Outcome:
     client = Client()

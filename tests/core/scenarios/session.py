@@ -64,6 +64,22 @@ def _() -> Outcome:
     return outcome_of(frames)
 
 
+@proves("update-empty-instructions")
+def _() -> Outcome:
+    client = Client()
+    client.update(instructions="Be brief.")
+    frames = client.update(instructions="")
+    assert frames[0]["session"] == client.opening[0]["session"]
+    return outcome_of(frames)
+
+
+@proves("update-functions")
+def _() -> Outcome:
+    frames = Client().update(tools=[{"type": "function", "name": "f"}])
+    assert at(frames[0], "session", "tools", 0, "description") is None
+    return outcome_of(frames)
+
+
 @proves("update-responding")
 def _() -> Outcome:
     client = texting()

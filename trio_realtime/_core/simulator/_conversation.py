@@ -186,6 +186,10 @@ class Conversation:
         except KeyError:
             raise no_such_item(verb, item_id) from None
 
+    def is_first(self, item_id: str | None) -> bool:
+        """Whether this item begins the conversation."""
+        return bool(self._entries) and self._entries[0].id == item_id
+
     def remove(self, item_id: str) -> None:
         """Delete an item.
 

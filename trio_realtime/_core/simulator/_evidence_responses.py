@@ -83,6 +83,15 @@ RESPONSE_ROWS: Final = (
         link=RECORDINGS,
     ),
     Row(
+        id="respond-to-first",
+        cause="response.create",
+        when="behind the first item of a conversation: done with a null `previous_item_id`",
+        outcome=_WRITTEN,
+        evidence="recorded",
+        source="14 of 14 such items of the model, of any type; later ones name the item before",
+        link=RECORDINGS,
+    ),
+    Row(
         id="respond-call",
         cause="response.create",
         when="the model calls a function",

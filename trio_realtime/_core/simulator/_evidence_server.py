@@ -34,10 +34,10 @@ CONNECTION_ROWS: Final = (
     Row(
         id="connect-transcription",
         cause="connecting",
-        when="with `intent=transcription`",
+        when="with `intent=transcription`: voice detection is on, and says nothing of responses",
         outcome=("session.created",),
         evidence="measured",
-        source="a third party; voice detection is on even here",
+        source="a third party; what is in the detection was recorded with an ephemeral key",
     ),
     Row(
         id="connect-sideband",

@@ -95,15 +95,18 @@ class Output(ABC):
         self._output_item("response.output_item.added")
         # Out of band there is no conversation that the item could join.
         if channel.conversation is not None:
-            self._previous = channel.conversation.add(entry)
-            self._conversation_item("conversation.item.added")
+            before = channel.conversation.add(entry)
+            self._conversation_item("conversation.item.added", before)
+            # A quirk of the real server's, in all recordings: what the model says directly behind
+            # the first item of a conversation is done behind nothing.
+            self._previous = None if channel.conversation.is_first(before) else before
 
     def _closed(self, status: str) -> None:
         item = self.entry.item
         if "status" in item:
             item["status"] = status
         if self.channel.conversation is not None and not self.channel.is_xai:
-            self._conversation_item("conversation.item.done")
+            self._conversation_item("conversation.item.done", self._previous)
         self._output_item("response.output_item.done")
         self.channel.done.append(item)
 
@@ -117,8 +120,8 @@ class Output(ABC):
             },
         )
 
-    def _conversation_item(self, type: str) -> None:  # noqa: A002 - the wire's name
-        fields: Object = {"previous_item_id": self._previous, "item": self.entry.item}
+    def _conversation_item(self, type: str, previous: str | None) -> None:  # noqa: A002
+        fields: Object = {"previous_item_id": previous, "item": self.entry.item}
         self.channel.stage.emit(type, fields)
 
     def _event(self, type: str, fields: Object) -> None:  # noqa: A002 - the wire's name

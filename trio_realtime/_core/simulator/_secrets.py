@@ -11,14 +11,14 @@ from typing import Final, final
 
 from pydantic import JsonValue
 
+from trio_realtime._core.simulator._checks import choice, integer, members
 from trio_realtime._core.simulator._errors import (
-    RefusedError,
     invalid_type,
     invalid_value,
     missing_parameter,
     unknown_parameter,
 )
-from trio_realtime._core.simulator._json import Object, kind_of, text_of
+from trio_realtime._core.simulator._json import Object, kind_of, object_of, text_of
 from trio_realtime._core.simulator._session import initial_session, updated_session
 
 SECRETS_MAX: Final = 10_000
@@ -33,6 +33,10 @@ SECONDS_DEFAULT: Final = 600
 _MODEL: Final = "gpt-realtime"
 
 _KINDS: Final = ("realtime", "transcription")
+
+_EXPIRES_AFTER: Final = members(
+    {"anchor": choice("created_at"), "seconds": integer(SECONDS_MIN, SECONDS_MAX)}
+)
 
 
 @final
@@ -105,32 +109,9 @@ class Secrets:
 def _seconds(expires_after: JsonValue) -> int:
     if expires_after is None:
         return SECONDS_DEFAULT
-    if not isinstance(expires_after, dict):
-        raise invalid_type("expires_after", "an object", kind_of(expires_after))
-    for name in expires_after:
-        if name not in {"anchor", "seconds"}:
-            raise unknown_parameter(f"expires_after.{name}")
-    if (anchor := expires_after.get("anchor", "created_at")) != "created_at":
-        raise invalid_value("expires_after.anchor", anchor, ["created_at"])
-    seconds = expires_after.get("seconds", SECONDS_DEFAULT)
-    where = "expires_after.seconds"
-    if not isinstance(seconds, int) or isinstance(seconds, bool):
-        raise invalid_type(where, "an integer", kind_of(seconds))
-    if seconds < SECONDS_MIN:
-        raise RefusedError(
-            "integer_below_min_value",
-            f"Invalid '{where}': integer below minimum value. Expected a value >= {SECONDS_MIN}, "
-            f"but got {seconds} instead.",
-            param=where,
-        )
-    if seconds > SECONDS_MAX:
-        raise RefusedError(
-            "integer_above_max_value",
-            f"Invalid '{where}': integer above maximum value. Expected a value <= {SECONDS_MAX}, "
-            f"but got {seconds} instead.",
-            param=where,
-        )
-    return seconds
+    _EXPIRES_AFTER(expires_after, "expires_after")
+    seconds = object_of(expires_after).get("seconds")
+    return seconds if isinstance(seconds, int) else SECONDS_DEFAULT
 
 
 def _update(session: JsonValue) -> Object:

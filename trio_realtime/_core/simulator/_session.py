@@ -20,7 +20,7 @@ from trio_realtime._core.simulator._errors import (
     unknown_parameter,
     voice_locked,
 )
-from trio_realtime._core.simulator._json import Object, at, object_of, text_of
+from trio_realtime._core.simulator._json import Object, at, object_of, objects_of, text_of
 from trio_realtime._core.simulator._settings import SESSION_CHECKS, checked_format, voice_of
 from trio_realtime._core.simulator._vad import Detection
 from trio_realtime._core.simulator._voice import PCM
@@ -41,15 +41,11 @@ _SERVER_VAD: Final[Object] = {
     "prefix_padding_ms": 300,
     "silence_duration_ms": _SILENCE_MS,
     "idle_timeout_ms": None,
-    "create_response": True,
-    "interrupt_response": True,
 }
-_SEMANTIC_VAD: Final[Object] = {
-    "type": "semantic_vad",
-    "eagerness": "auto",
-    "create_response": True,
-    "interrupt_response": True,
-}
+_SEMANTIC_VAD: Final[Object] = {"type": "semantic_vad", "eagerness": "auto"}
+
+# Not shown of a transcription session, as recorded; that it takes and ignores them is our choice.
+_ANSWERING: Final[Object] = {"create_response": True, "interrupt_response": True}
 
 # How long semantic detection waits at most, as specified; `auto` is `medium`. The real one is a
 # model that mostly knows earlier. Energy cannot tell, so ours waits as long as it may.
@@ -84,7 +80,7 @@ def initial_session(kind: str, *, id: str, model: str, expires_at: int) -> Objec
         "format": {"type": PCM, "rate": 24000},
         "transcription": None,
         "noise_reduction": None,
-        "turn_detection": detection_defaults("server_vad", model),
+        "turn_detection": detection_defaults("server_vad", kind, model),
     }
     if kind == "transcription":
         return {
@@ -121,12 +117,13 @@ def initial_session(kind: str, *, id: str, model: str, expires_at: int) -> Objec
     }
 
 
-def detection_defaults(kind: str, model: str) -> Object:
-    """Turn detection as it is where nothing is said about it."""
-    if kind == "semantic_vad":
-        return dict(_SEMANTIC_VAD)
+def detection_defaults(detection: str, kind: str, model: str) -> Object:
+    """Turn detection of one type as it is where nothing is said about it, in a kind of session."""
+    answering = _ANSWERING if kind == "realtime" else {}
+    if detection == "semantic_vad":
+        return {**_SEMANTIC_VAD, **answering}
     silence_ms = _SILENCE_MS_OLDER if _OLDER.match(model) else _SILENCE_MS
-    return {**_SERVER_VAD, "silence_duration_ms": silence_ms}
+    return {**_SERVER_VAD, "silence_duration_ms": silence_ms, **answering}
 
 
 def updated_session(
@@ -135,7 +132,7 @@ def updated_session(
     """The session after an update: objects merged, all else replaced.
 
     Null switches turn detection, transcription and the like off, and gives a setting that is never
-    null its default back: the latter is our choice.
+    null its default back: the latter is our choice. So do empty instructions, as recorded.
 
     Args:
         session: The session before; it is left as it is.
@@ -162,8 +159,17 @@ def updated_session(
         where["format"] = checked_format(where.get("format"), f"session.audio.{direction}.format")
     if spoken := object_of(at(merged, "audio", "output")):
         spoken["voice"] = voice_of(spoken["voice"])
+    if isinstance(tools := merged.get("tools"), list):
+        merged["tools"] = [_tool(tool) for tool in objects_of(tools)]
     _check_locked(session, merged, voice_is_locked=voice_is_locked, answering=answering)
     return merged
+
+
+def _tool(tool: Object) -> Object:
+    """A tool as the server shows it: a function with its unset members as nulls, as recorded."""
+    if tool["type"] != "function":
+        return tool
+    return {**dict.fromkeys(("type", "name", "description", "parameters")), **tool}
 
 
 def _fresh(session: Object) -> Object:
@@ -179,7 +185,7 @@ def _fresh(session: Object) -> Object:
 def _merge(into: Object, update: Object, fresh: Object, path: tuple[str, ...] = ()) -> None:
     for name, each in update.items():
         here, old = (*path, name), into.get(name)
-        if each is None:
+        if each is None or (each == "" and here == ("instructions",)):
             into[name] = None if here == _TURN_DETECTION else copy.deepcopy(fresh.get(name))
         elif here in _MERGED and isinstance(old, dict) and isinstance(each, dict):
             _merge(old, each, object_of(fresh.get(name)), here)
@@ -222,12 +228,14 @@ def _turn_detection(session: Object, update: Object, merged_input: Object) -> Js
     merged = merged_input.get("turn_detection")
     if not isinstance(merged, dict):
         return None
-    kind = text_of(merged.get("type")) or "server_vad"
-    defaults = detection_defaults(kind, text_of(session.get("model")))
+    detection = text_of(merged.get("type")) or "server_vad"
+    defaults = detection_defaults(
+        detection, text_of(session["type"]), text_of(session.get("model"))
+    )
     for name, each in asked.items():
-        if each is not None and name not in defaults:
+        if each is not None and name not in (*defaults, *_ANSWERING):
             raise unknown_parameter(".".join(("session", *_TURN_DETECTION, name)))
-    kept = merged if at(session, *_TURN_DETECTION, "type") == kind else asked
+    kept = merged if at(session, *_TURN_DETECTION, "type") == detection else asked
     settings = {name: kept[name] for name in defaults if kept.get(name) is not None}
     return {**defaults, **settings}
 

@@ -197,7 +197,7 @@ class Turns:
             {"audio_end_ms": at_ms, "item_id": self._announced()},
         )
         self._committed(self._input.stop())
-        if self._setting("create_response") and self._stage.session["type"] == "realtime":
+        if self._setting("create_response"):
             self._answering.answer_turn()
 
     def _setting(self, name: str) -> bool:
