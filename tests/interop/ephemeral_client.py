@@ -23,9 +23,11 @@ SESSION = {
 async def turn(client):
     seen = []
     async with client.realtime.connect(model="gpt-realtime") as connection:
-        await connection.response.create()
         async for event in connection:
             seen.append(json.loads(event.to_json()))
+            # Not before: who is refused may be gone already, and sending would fail.
+            if event.type == "session.created":
+                await connection.response.create()
             if event.type in {"response.done", "error"}:
                 break
     return seen
