@@ -3,6 +3,7 @@
 It is a model of the real server, not a script; it works without pytest, and with any client.
 """
 
+from trio_realtime._core._faults import Faults, InjectedFault, StreamFaults
 from trio_realtime._core.cassette import CassetteError, CassetteSecretError
 from trio_realtime._core.simulator import (
     Action,
@@ -21,7 +22,7 @@ from trio_realtime._core.simulator import (
 )
 from trio_realtime.testing._cassette_server import CassetteServer
 from trio_realtime.testing._cassettes import RecordMode, record, replay, use_cassette
-from trio_realtime.testing._faults import FaultPlan, Faults, InjectedFault, StreamFaults
+from trio_realtime.testing._faults import FaultPlan
 from trio_realtime.testing._host import Host, ServerSocket, SimulatedEndpoint
 from trio_realtime.testing._matchers import (
     ANY,
