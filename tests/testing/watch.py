@@ -47,7 +47,8 @@ class Watch:
 
         def watched_send(stage: Stage, frame: dict[str, JsonValue]) -> None:
             _SEND(stage, frame)
-            self.see(stage, stage.outbox[-1])
+            if stage.closing is None:  # else nothing was sent
+                self.see(stage, stage.outbox[-1])
 
         def watched_open(simulation: Simulation) -> None:
             greeted = not simulation._handshake.is_sideband

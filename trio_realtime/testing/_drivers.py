@@ -23,8 +23,8 @@ _KEYS: Final = "0123456789*#ABCD"
 class Drivers:
     """The part of a session that a test drives. Every driver acts at once, and waits for nothing.
 
-    What it causes is sent as the connection allows. After the client has gone drivers do nothing,
-    but wrong arguments are told all the same.
+    What it causes is sent as the connection allows. After the session was ended or the client has
+    gone drivers do nothing, but wrong arguments are told all the same.
     """
 
     def __init__(self, simulation: Simulation) -> None:
@@ -55,7 +55,7 @@ class Drivers:
 
     def send_raw(self, data: str | bytes) -> None:
         """Send any message: text, or bytes as a binary message. It goes out as it is."""
-        self._simulation.outbox.append(data)
+        self._simulation.send_raw(data)
         self._settle()
 
     def speech_started(self) -> None:
@@ -275,7 +275,7 @@ class Drivers:
         self._settle()
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the WebSocket, after what is to be sent."""
+        """Close the WebSocket, after what waits to be sent. A response that streams ends there."""
         self._simulation.close(code, reason)
         self._settle()
 

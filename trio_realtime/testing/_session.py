@@ -78,6 +78,7 @@ class SimulatedSession(Drivers):
         self._seen: dict[str, int] = {}  # by type, how many of them wait_for has gone past
         self._paused = False
         self._closed = False
+        self._deaf = False  # whether nothing that is sent arrives any more
         self._changed = trio.lowlevel.ParkingLot()
         self._scope = trio.CancelScope()
         self._reading = trio.CancelScope()
@@ -90,7 +91,7 @@ class SimulatedSession(Drivers):
 
     @property
     def received(self) -> list[ClientFrame]:
-        """What the client sent, oldest first; of a long session the newest 16 MiB."""
+        """What the client sent, oldest first; of a long session the newest, 16 MiB of them."""
         return [frame for frame, _ in self._log]
 
     @property
@@ -157,7 +158,7 @@ class SimulatedSession(Drivers):
                     nursery.cancel_scope.cancel()
             return not self._scope.cancelled_caught
         finally:
-            self._closed = True
+            self._closed = self._deaf = True
             for _, scope in self._thinking:
                 scope.cancel()
             self._changed.unpark_all()
@@ -192,7 +193,9 @@ class SimulatedSession(Drivers):
                 else:
                     await self._changed.park()
         except TransportClosed:
-            pass  # the reader is told too
+            # The reader learns of it behind what the client sent before: it must not wait for room.
+            self._deaf = True
+            self._settle()
 
     async def _tick(self) -> None:
         simulation = self._simulation
@@ -216,7 +219,7 @@ class SimulatedSession(Drivers):
             self._count += 1
             self._log.append((frame, size + _FRAME_WEIGHT))
             self._log_bytes += size + _FRAME_WEIGHT
-            while self._log_bytes > RECEIVED_MAX:
+            while self._log_bytes > RECEIVED_MAX and len(self._log) > 1:
                 self._log_bytes -= self._log.popleft()[1]
 
     def _settle(self) -> None:
@@ -227,7 +230,7 @@ class SimulatedSession(Drivers):
         for question, scope in self._thinking:
             if question.reply.over:
                 scope.cancel()
-        if self._closed:
+        if self._deaf:
             simulation.outbox.clear()
         self._changed.unpark_all()
 

@@ -119,8 +119,8 @@ class Simulation:
         return self._stage.closing
 
     def close(self, code: int, reason: str) -> None:
-        """End the session with a CLOSE, after what is in `outbox`."""
-        self._stage.closing = (code, reason)
+        """End the session with a CLOSE, after what is in `outbox`; the first reason counts."""
+        self._stage.close(code, reason)
 
     @property
     def due(self) -> float | None:
@@ -179,6 +179,10 @@ class Simulation:
         """Send a server event."""
         self._stage.emit(type, fields)
 
+    def send_raw(self, data: str | bytes) -> None:
+        """Send any message as it is."""
+        self._stage.send_raw(data)
+
     def receive(self, data: str | bytes, now: float) -> ClientFrame | None:
         """Take a message of the client's. Returns it as JSON, or None if it is none.
 
@@ -188,8 +192,7 @@ class Simulation:
         try:
             frame = frame_from_data(data)
         except RefusedError as error:
-            if self.closing is None:
-                self._stage.refuse(error, None)
+            self._stage.refuse(error, None)
             return None
         if self._behind_commit:
             self._behind_commit.append((frame, len(data)))

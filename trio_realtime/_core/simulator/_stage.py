@@ -64,9 +64,14 @@ class Stage:
         self.send(frame | dict(fields))
 
     def send(self, frame: Object) -> None:
-        """Send a message as it is."""
+        """Send an event as it is."""
         # Written at once: items change while they stream.
-        self.outbox.append(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))
+        self.send_raw(json.dumps(frame, ensure_ascii=False, separators=(",", ":")))
+
+    def send_raw(self, data: str | bytes) -> None:
+        """Send a message, unless the session is over."""
+        if self.closing is None:
+            self.outbox.append(data)
 
     def refuse(self, error: RefusedError, event_id: JsonValue) -> None:
         """Send an `error` that names the client event that caused it."""
@@ -77,7 +82,8 @@ class Stage:
         self._at(self.now + seconds, job)
 
     def _at(self, due: float, job: Job) -> None:
-        heapq.heappush(self._jobs, (due, next(self._order), job))
+        if self.closing is None:
+            heapq.heappush(self._jobs, (due, next(self._order), job))
 
     @property
     def due(self) -> float | None:
@@ -93,7 +99,14 @@ class Stage:
                 self._at(due + delay, job)
 
     def end(self, error: RefusedError, code: int, reason: str) -> None:
-        """End the session: an `error`, then CLOSE; nothing happens by itself any more."""
+        """End the session: an `error`, then CLOSE."""
         self.refuse(error, None)
-        self.closing = (code, reason)
+        self.close(code, reason)
+
+    def close(self, code: int, reason: str) -> None:
+        """End the session with a CLOSE, after what is in `outbox`; nothing happens any more.
+
+        A session ends once: the first reason counts.
+        """
+        self.closing = self.closing or (code, reason)
         self._jobs.clear()
