@@ -77,6 +77,7 @@ def test_names_may_hold_wildcards() -> None:
     assert fits("a.b", ANY)
     assert not fits("responses.x", "response.*")
     assert not fits("response-done", "response.done")
+    assert_events([{"type": "a\nb"}], ANY)
 
 
 def test_what_must_not_be_there_is_excluded_from_its_gap() -> None:
@@ -231,6 +232,31 @@ def test_secrets_are_not_shown() -> None:
     assert "hush" not in shown
     assert "sk-abc" not in shown
     assert "token: wanted 7, got null" in shown
+    key = "sk-abcdefghijklmnop"
+    shown = failure([{"type": f"a.{key}", key: 1}], like("a.*", token="hush", x=key, y=b"hush"))
+    assert "hush" not in shown.replace("y=b'hush'", "")
+    assert "sk-abc" not in shown
+    assert "token: wanted [redacted], got -" in shown
+    assert repr(like("a", x__token="hush")) == "like('a', x__token='[redacted]')"
+    assert repr(like("a", x__token=b"hush", y=key)) == (
+        "like('a', x__token='[redacted]', y='[redacted]')"
+    )
+
+
+def test_what_is_no_text_for_people_is_escaped_and_cut() -> None:
+    shown = failure(events_of("\x1b[31m", "x." * 500), "a")
+    assert "\x1b" not in shown
+    assert "\\x1b[31m" in shown
+    assert f"{'x.' * 31}x…" in shown
+    shown = failure([{"type": "a", "x": "y"}], like("a", x=re.compile("z" * 1000)))
+    assert f"x: wanted matches '{'z' * 38}…, got 'y'" in shown
+
+
+def test_a_pattern_may_be_made_of_another() -> None:
+    pattern = like(like("response.*", response__status="failed"), event_id="event_1")
+    assert repr(pattern) == "like('response.*', response__status='failed', event_id='event_1')"
+    assert_events([DONE], pattern)
+    assert_events([DONE], like(like(ANY, event_id=7), event_id="event_1"))
 
 
 def test_a_predicate_that_raises_says_where() -> None:
@@ -350,6 +376,33 @@ def test_ten_thousand_events_are_matched_in_linear_time() -> None:
     shown = failure(events, ..., many("a"), ..., many("a"), ..., wanted, ...)
     assert looked <= 4 * 10_000 + 10
     assert len(shown.splitlines()) < 30
+
+
+def test_gaps_and_least_numbers_do_not_multiply() -> None:
+    looked = 0
+
+    def look(value: object) -> bool:
+        nonlocal looked
+        looked += 1
+        return True
+
+    events = [{"type": "a", "x": 1}] * 10_000
+    wanted = like("a", x=look)
+    pair: list[Pattern] = [..., wanted]
+    failure(events, *pair * 500, "b")
+    assert looked <= 4 * 10_000
+    looked = 0
+    failure(events, ..., many(wanted, at_least=9_000), "b")
+    assert looked <= 4 * 10_000
+    assert fits("a " * 600 + "b", ..., any_order(many("a", at_least=500), maybe("c")), "b")
+    assert not fits("a " * 499 + "b", ..., any_order(many("a", at_least=500), maybe("c")), "b")
+
+
+def test_too_many_ways_are_refused() -> None:
+    with pytest.raises(ValueError, match="in too many ways: make them differ"):
+        assert_events([{"type": "a"}] * 9, any_order(*[many("a", at_least=5)] * 10))
+    assert fits("a " * 8, any_order(*["a"] * 8))
+    assert fits("a " * 400, *[maybe("a")] * 400)
 
 
 # A matcher that tries everything, to be compared with.

@@ -24,7 +24,7 @@ from trio_realtime import (
     ServerError,
     open_realtime,
 )
-from trio_realtime.events import InputAudioBufferCleared, ResponseDone
+from trio_realtime.events import InputAudioBufferCleared, ResponseCreate, ResponseDone
 from trio_realtime.testing import (
     ANY,
     CallTool,
@@ -95,7 +95,8 @@ async def test_the_test_itself_may_expect() -> None:
     async with ScriptedServer() as server:
         async with connected(server) as conn:
             await conn.conversation.item.create(role="user", text="Hello?")
-            request = await server.expect("conversation.item.create", item__role="user")
+            wanted = like("conversation.item.create", item__type="message")
+            request = await server.expect(wanted, item__role="user")
             await request.acknowledge()
             assert repr(request) == "ScriptedRequest('conversation.item.create')"
             await conn.response.create()
@@ -253,6 +254,100 @@ async def test_what_nobody_looked_at_fails() -> None:
     assert "2 events that the script never looked at" in str(await fails(twice))
 
 
+async def test_the_table_is_no_wider_than_a_terminal() -> None:
+    async def script(line: ScriptedConnection) -> None:
+        long = {"same": "the same words again and again", "number": 7}
+        await line.expect("response.create", a__long=long, b="expected " * 20)
+
+    async def send(server: ScriptedServer) -> None:
+        async with connected(server) as conn:
+            long: dict[str, JsonValue] = {"same": "the same words again and again", "number": 8}
+            fields: dict[str, JsonValue] = {"a": {"long": long}, "b": "actual " * 20}
+            deep: JsonValue = {"d" * 30: {"e" * 30: {"f" * 30: "value " * 20}}}
+            await conn.send({"type": "response.create", **fields, "c": deep})
+
+    lines = str(await fails(send, script)).splitlines()
+    assert max(map(len, lines[2:])) == 116
+    assert lines[2].split() == ["expected", "actual"]
+    start = lines[2].index("actual")
+    rows = lines[3 : lines.index("", 3)]
+    assert all(not line or line[start - 2 : start] == "  " for line in rows)
+    assert any(line.startswith(f"  c.{'d' * 30}.{'e' * 30}…  ") for line in rows)
+    assert any(line[start:].startswith("'actual actual") for line in rows)
+
+
+async def test_keys_are_kept_out_of_failures() -> None:
+    key = "sk-proj-abcdefghijklmnop1234"
+
+    async def leave(server: ScriptedServer) -> None:
+        async with raw_client(server) as client:
+            await client.receive()
+            await client.send("session.update", session={"authorization": "hush", key: key})
+            await client.ws.aclose(4001, f"no {key}")
+
+    async def script(line: ScriptedConnection) -> None:
+        await line.expect("session.update")
+        await line.expect("session.update", session__authorization="hush", session__x=key)
+
+    async def another(line: ScriptedConnection) -> None:
+        await line.expect("session.update", session__authorization="hush hush", session__x=key)
+
+    for each in (script, another):
+        shown = str(await fails(leave, each))
+        assert key not in shown
+        assert "hush" not in shown
+
+    async def refused(line: ScriptedConnection) -> None:
+        await (await line.expect("response.create")).say("hi")
+
+    async def ask(server: ScriptedServer) -> None:
+        async with raw_client(server) as client:
+            await client.send("response.create", response={key: 1})
+            await trio.sleep_forever()
+
+    with pytest.raises(AssertionError, match="would refuse") as caught:
+        async with ScriptedServer(refused) as server:
+            await ask(server)
+    assert key not in str(caught.value)
+
+
+async def test_a_client_that_was_refused_is_not_said_to_be_closed_by_the_script() -> None:
+    async def script(line: ScriptedConnection) -> None:
+        await line.expect("response.create")
+
+    with pytest.raises(AssertionError, match=r"^the server refused the client \(code 3000, 'inv"):
+        async with ScriptedServer(script, api_key="sk-mine") as server:
+            stream = await server.connect()
+            async with trio.open_nursery() as nursery:
+                ws = await trio_websocket.wrap_client_stream(
+                    nursery,
+                    stream,  # type: ignore[arg-type]
+                    "localhost",
+                    "/v1/realtime?model=m",
+                )
+                with pytest.raises(trio_websocket.ConnectionClosed):
+                    while True:
+                        await ws.get_message()
+
+
+async def test_another_client_than_the_accepted_one_is_pointed_at() -> None:
+    async def twice(server: ScriptedServer) -> None:
+        for _ in range(2):
+            await ask_and_leave(server)
+        for _ in range(2):
+            await server.expect("response.create")
+
+    shown = await fails(twice)
+    assert "`await server.accept()` takes it" in str(shown)
+
+    async def once(server: ScriptedServer) -> None:
+        await ask_and_leave(server)
+        for _ in range(2):
+            await server.expect("response.create")
+
+    assert "accept" not in str(await fails(once))
+
+
 async def test_what_is_ignored_need_not_be_expected() -> None:
     ignore = ("input_audio_buffer.*", like("response.create", response__metadata=ANY))
     async with ScriptedServer(ignore=ignore) as server:
@@ -262,7 +357,7 @@ async def test_what_is_ignored_need_not_be_expected() -> None:
             await conn.send({"type": "response.cancel"})
             await server.expect("response.cancel")
     assert len(server.connections[0].received) == 3
-    for one in ("response.*", like("response.create")):
+    for one in ("response.*", like("response.create"), ResponseCreate, ANY):
         async with ScriptedServer(ignore=one) as server:
             await ask_and_leave(server)
 
@@ -910,3 +1005,40 @@ async def test_bad_expectations_are_refused_at_once() -> None:
         ScriptedServer(greeting={})
     with pytest.raises(ValueError, match="not empty"):
         ScriptedServer(ignore=[""])
+    with pytest.raises(TypeError, match="a greeting is an event, True or False, not None"):
+        ScriptedServer(greeting=None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="not None"):
+        ScriptedServer(ignore=None)  # type: ignore[arg-type]
+    for odd in ([text_turn], "hi"):
+        with pytest.raises(TypeError, match=r"a script is an async function .* not "):
+            ScriptedServer(odd)  # type: ignore[arg-type]
+
+
+async def test_a_script_that_is_not_async_is_told() -> None:
+    def script(line: ScriptedConnection) -> int:
+        return line.number
+
+    with pytest.raises(TypeError, match=r"^script 1 \(.*\.script\) is no async .* returned 1"):
+        async with ScriptedServer(script) as server:  # type: ignore[arg-type]
+            await ask_and_listen(server)
+
+
+async def test_a_server_is_for_one_block() -> None:
+    async with ScriptedServer() as server:
+        with pytest.raises(RuntimeError, match="for one block"):
+            async with server:
+                raise AssertionError
+    with pytest.raises(RuntimeError, match="for one block"):
+        async with server:
+            raise AssertionError
+
+
+async def test_messages_and_codes_that_cannot_be_sent_are_refused() -> None:
+    async with ScriptedServer() as server:
+        async with raw_client(server):
+            line = await server.accept()
+            with pytest.raises(TypeError, match=r"send\(...\) an event: {'type': 'a'}"):
+                await line.send_raw({"type": "a"})  # type: ignore[arg-type]
+            for code in (999, 5000):
+                with pytest.raises(ValueError, match=f"1000 to 4999, not {code}"):
+                    await line.close(code)

@@ -48,7 +48,11 @@ Pattern: TypeAlias = Wanted | EllipsisType | Element | Repeat
 `absent` and `any_order` return."""
 
 
-def like(type: EventKind, /, **fields: object) -> EventPattern:  # noqa: A002 - the wire's name
+def like(
+    type: EventKind | EventPattern,  # noqa: A002 - the wire's name
+    /,
+    **fields: object,
+) -> EventPattern:
     """Describe one event by its type and its fields. What is not named may be anything.
 
     ::
@@ -67,7 +71,8 @@ def like(type: EventKind, /, **fields: object) -> EventPattern:  # noqa: A002 - 
     * a type, such as `str`; or a function that is given the value and says whether it is right.
 
     Args:
-        type: The type's name, in which `*` stands for any characters; an event class; or `ANY`.
+        type: The type's name, in which `*` stands for any characters; an event class; `ANY`; or
+            what `like` returned, to which fields are added.
         fields: What the fields must be.
     """
     return EventPattern(type, fields)
@@ -152,7 +157,7 @@ def assert_events(events: Iterable[EventLike], *patterns: Pattern) -> None:
 
 
 def _pattern(wanted: Wanted) -> EventPattern:
-    return wanted if isinstance(wanted, EventPattern) else EventPattern(wanted, {})
+    return EventPattern(wanted, {})
 
 
 def _repeat(wanted: Wanted | Repeat) -> Repeat:

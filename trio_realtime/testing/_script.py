@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Self, TypeAlias, cast, final
 
 import trio
 from pydantic import JsonValue
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 Script: TypeAlias = Callable[[ScriptedConnection], Awaitable[None]]
 """What is done with one client: an async function of its connection."""
+
+Wanted: TypeAlias = EventKind | EventPattern
+"""Events of a kind: a type's name, a class or `ANY`; or `like(...)` with fields."""
 
 _SETTLE_SECONDS: Final = 1
 """How long a client may keep busy after the block, before we look at what it sent."""
@@ -86,7 +89,7 @@ class ScriptedServer(Host):
         self,
         *scripts: Script,
         greeting: Mapping[str, JsonValue] | bool = True,
-        ignore: Collection[EventKind | EventPattern] | EventPattern = (),
+        ignore: Wanted | Collection[Wanted] = (),
         api_key: str | None = None,
         answer_close: bool = True,
         seed: int | None = None,
@@ -115,15 +118,12 @@ class ScriptedServer(Host):
         self.connections = []
         self._scripts = scripts
         self._greeting = greeting
-        if isinstance(greeting, Mapping) and not greeting.get("type"):
-            raise ValueError("a greeting is an event, and has a type; or it is True or False")
-        several = (ignore,) if isinstance(ignore, str | EventPattern) else ignore
-        self._ignored = tuple(
-            each if isinstance(each, EventPattern) else EventPattern(each, {}) for each in several
-        )
+        _check(scripts, greeting)
+        self._ignored = tuple(EventPattern(each, {}) for each in _several(ignore))
         self._letters = letters_from_seed(seed)
         self._patience = Patience(patience, lambda: self.port != 0)
         self._lines: list[Line] = []
+        self._entered = False
         self._left = False
         self._accepted = 0
         self._running = 0
@@ -142,7 +142,12 @@ class ScriptedServer(Host):
         self._accepted += 1
         return self.connections[self._accepted - 1]
 
-    def expect(self, type: EventKind, /, **fields: object) -> Expectation:  # noqa: A002
+    def expect(
+        self,
+        type: EventKind | EventPattern,  # noqa: A002 - the wire's name
+        /,
+        **fields: object,
+    ) -> Expectation:
         """Expect the next event of the client that was accepted last, or else of the first.
 
         For tests with one client: it is waited for. See `ScriptedConnection.expect`.
@@ -190,6 +195,15 @@ class ScriptedServer(Host):
             f"task than this one.\n{self._patience.advice}"
         )
 
+    def _hint_at_others(self) -> str:
+        others = len(self.connections) - max(self._accepted, 1)
+        if self._scripts or others < 1:
+            return ""
+        return (
+            "Another client connected that was not accepted: `await server.accept()` takes it,\n"
+            "and then server.expect(...) is about it."
+        )
+
     def _quiet(self) -> str:
         """What a test is told in which nothing happens any more."""
         count = len(self.connections)
@@ -235,6 +249,7 @@ class ScriptedServer(Host):
         connection = ScriptedConnection(line)
         if number < len(self._scripts):
             line.script = f"script {number + 1} ({_name(self._scripts[number])})"
+        line.hint = self._hint_at_others
         self._lines.append(line)
         self.connections.append(connection)
         self._patience.happened()
@@ -250,7 +265,7 @@ class ScriptedServer(Host):
 
     async def _perform(self, script: Script, line: Line, connection: ScriptedConnection) -> None:
         try:
-            await script(connection)
+            await _awaitable(script(connection), line.script)
             line.finish()
         except Exception as error:  # noqa: BLE001 - raised where the block ends
             self._failures.add(error)
@@ -259,6 +274,9 @@ class ScriptedServer(Host):
             self._changed.unpark_all()
 
     async def __aenter__(self) -> Self:
+        if self._entered:
+            raise RuntimeError("a ScriptedServer is for one block: make another one")
+        self._entered = True
         await super().__aenter__()
         self._block.__enter__()
         self._patience.begin()
@@ -334,3 +352,28 @@ class ScriptedServer(Host):
 
 def _name(script: Script) -> str:
     return getattr(script, "__qualname__", None) or repr(script)
+
+
+def _awaitable(performed: object, script: str | None) -> Awaitable[object]:
+    if isinstance(performed, Awaitable):
+        return cast("Awaitable[object]", performed)
+    raise TypeError(f"{script} is no async function: it returned {performed!r}")
+
+
+def _check(scripts: tuple[object, ...], greeting: object) -> None:
+    for script in scripts:
+        if not callable(script):
+            raise TypeError(
+                "a script is an async function of its connection, and is not called when it is "
+                f"given: ScriptedServer(script, another_script), not {script!r}"
+            )
+    if not isinstance(greeting, Mapping | bool):
+        raise TypeError(f"a greeting is an event, True or False, not {greeting!r}")
+    if isinstance(greeting, Mapping) and not cast("Mapping[str, object]", greeting).get("type"):
+        raise ValueError("a greeting is an event, and has a type; or it is True or False")
+
+
+def _several(ignore: Wanted | Collection[Wanted]) -> tuple[Wanted, ...]:
+    if isinstance(ignore, Collection) and not isinstance(ignore, str):
+        return tuple(ignore)
+    return (ignore,)

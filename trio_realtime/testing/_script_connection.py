@@ -124,6 +124,11 @@ class ScriptedRequest:
             ) from None
 
 
+def _check_message(data: object) -> None:
+    if not isinstance(data, str | bytes):
+        raise TypeError(f"send_raw(...) takes text or bytes, and send(...) an event: {data!r}")
+
+
 async def _send(line: Line, event: SentEvent) -> None:
     await line.send_all(line.model.event(view_of_event(event).data))
 
@@ -195,7 +200,12 @@ class ScriptedConnection:
         """Whether the connection is over."""
         return self._line.over is not None
 
-    def expect(self, type: EventKind, /, **fields: object) -> Expectation:  # noqa: A002
+    def expect(
+        self,
+        type: EventKind | EventPattern,  # noqa: A002 - the wire's name
+        /,
+        **fields: object,
+    ) -> Expectation:
         """Expect the client's next event to be this one.
 
         ::
@@ -207,7 +217,8 @@ class ScriptedConnection:
         `await line.expect(...)` returns the request too. Cancelled, no event is lost.
 
         Args:
-            type: The type's name, in which `*` stands for any characters; an event class; `ANY`.
+            type: The type's name, in which `*` stands for any characters; an event class; `ANY`;
+                or `like(...)`.
             fields: What its fields must be, as for `like`: two underscores lead into objects.
 
         Raises:
@@ -266,7 +277,7 @@ class ScriptedConnection:
             )
         closed = line.closed
         if closed is None or closed.closed_by != "server" or code not in (None, closed.code):
-            wanted = "" if code is None else f" with code {code}"
+            wanted = "" if code is None else f" with code {code!r}"
             raise line.failure(f"{line.over}; the script expects the client to close it{wanted}")
 
     async def wait_closed(self) -> None:
@@ -283,10 +294,17 @@ class ScriptedConnection:
 
     async def send_raw(self, data: str | bytes) -> None:
         """Send any message: text, or bytes as a binary message. It goes out as it is."""
+        _check_message(data)
         await self._line.send(data)
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the WebSocket, and wait for nothing."""
+        """Close the WebSocket, and wait for nothing.
+
+        Raises:
+            ValueError: if there is no such code.
+        """
+        if not 1000 <= code <= 4999:
+            raise ValueError(f"the code of a CLOSE is 1000 to 4999, not {code!r}")
         await self._line.close(code, reason)
 
     def drop(self) -> None:

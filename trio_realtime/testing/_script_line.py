@@ -6,7 +6,7 @@ This module does not know what a script expects, nor what becomes of one that fa
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, final
 
@@ -14,8 +14,10 @@ import trio
 from pydantic import JsonValue
 
 from trio_realtime._core.matching import Dialogue, EventPattern, comparison, view_of_event
+from trio_realtime._core.matching._values import name_text
 from trio_realtime._core.simulator import ClientFrame, ClientHandshake, RefusedError
 from trio_realtime._core.simulator._frames import frame_from_data
+from trio_realtime._redaction import redact
 from trio_realtime._transport import TransportClosed
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class Line:
         self.script: str | None = None
         """Which script it has, if the server has scripts."""
         self.patience: Patience = patience
+        self.hint: Callable[[], str] = str
+        """What may help where this client is gone; by default nothing."""
         self._ws = ws
         self._failures = failures
         self._ignored = ignored
@@ -65,6 +69,7 @@ class Line:
         usual, closing = self.model.greeting(), self.model.closing
         if closing is not None:
             await self.send_all(usual)
+            self.end("the server refused the client (code {}, {!r})".format(*closing))
             await self.close(*closing)
         elif isinstance(greeting, Mapping):
             await self.send_all(self.model.event(greeting))
@@ -191,7 +196,8 @@ class Line:
         if self.over is not None:
             client = self.over
         elif self._unseen:
-            client = f"the client waits, and nobody looked at its {self._unseen[0].type}"
+            kind = name_text(self._unseen[0].type)
+            client = f"the client waits, and nobody looked at its {kind}"
         else:
             client = "the client waits, and nothing is expected of it"
         if self.script is None:
@@ -206,9 +212,11 @@ class Line:
 
         A consequence tells only that the client is gone: what made it go is the better answer.
         """
-        title = f"{what} (connection {self.number}, event {len(self.received)} of the client's)"
+        title = (
+            f"{redact(what)} (connection {self.number}, event {len(self.received)} of the client's)"
+        )
         before = self._dialogue.text("what went over it:")
-        parts = (title, shown, before, advice)
+        parts = (title, shown, before, advice or (self.hint() if consequence else ""))
         error = AssertionError("\n\n".join(part for part in parts if part))
         self._failures.note(error, consequence=consequence)
         return error

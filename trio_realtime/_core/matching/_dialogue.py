@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final, Literal, final
 
+from trio_realtime._core.matching._values import name_text
 from trio_realtime._core.matching._view import EventView
 
 _KEPT: Final = 16
@@ -38,5 +39,5 @@ class Dialogue:
             lines.append(f"    ... {self._count - shown} events")
         for direction, kind, times in self._lines:
             who = "client >" if direction == ">" else "server <"
-            lines.append(f"  {who} {kind}{f'  ({times} times)' if times > 1 else ''}")
+            lines.append(f"  {who} {name_text(kind)}{f'  ({times} times)' if times > 1 else ''}")
         return "\n".join(lines)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from trio_realtime._core.matching._sequence import Element, Gap, Group, Mismatch
-from trio_realtime._core.matching._values import found_text
+from trio_realtime._core.matching._values import found_text, name_text
 from trio_realtime._core.matching._view import EventView
 
 _LINES_BEFORE: Final = 16
@@ -54,7 +54,7 @@ def _rows(
     for start, count in lines[first:last]:
         times = f"  ({count} times)" if count > 1 else ""
         mark = ">" if start == found.cursor else " "
-        left = f"{mark} {start:>4}  {events[start].type}{_summary(events[start])}{times}"
+        left = f"{mark} {start:>4}  {name_text(events[start].type)}{_summary(events[start])}{times}"
         if start == found.cursor:
             yield left, _wanted(elements, found)
         else:

@@ -21,9 +21,11 @@ from trio_realtime._core.matching._values import (
     Found,
     found_text,
     is_wanted,
+    name_text,
     wanted_text,
 )
 from trio_realtime._core.matching._view import EventView
+from trio_realtime._redaction import REDACTED, is_credential, redact
 from trio_realtime.types._base import WireModel
 
 EventKind: TypeAlias = str | type[WireModel] | Anything
@@ -50,9 +52,10 @@ class Problem:
     @property
     def text(self) -> str:
         """What is wrong, in a line."""
-        wanted = wanted_text(self.wanted, self.found)
-        found = found_text(self.found, self.wanted, name=self.path[-1])
-        return f"{self.place}: wanted {wanted}, got {found}"
+        name = self.path[-1]
+        wanted = wanted_text(self.wanted, self.found, name=name)
+        found = found_text(self.found, self.wanted, name=name)
+        return f"{name_text(self.place)}: wanted {wanted}, got {found}"
 
 
 @final
@@ -61,20 +64,26 @@ class EventPattern:
 
     __slots__ = ("_glob", "fields", "type")
 
-    def __init__(self, kind: EventKind, fields: Mapping[str, object]) -> None:
+    def __init__(self, kind: EventKind | EventPattern, fields: Mapping[str, object]) -> None:
+        before: Mapping[tuple[str, ...], object] = {}
+        if isinstance(kind, EventPattern):
+            before, kind = kind.fields, kind.type
         self.type: str = _name_of_kind(kind)
         """The type, in which `*` stands for any characters."""
         self.fields: Mapping[tuple[str, ...], object] = MappingProxyType(
-            {_path_of_name(name): wanted for name, wanted in fields.items()}
+            {**before, **{_path_of_name(name): wanted for name, wanted in fields.items()}}
         )
         """What is wanted at which place."""
-        self._glob = re.compile(".*".join(map(re.escape, self.type.split("*")))).fullmatch
+        self._glob = re.compile(
+            ".*".join(map(re.escape, self.type.split("*"))), re.DOTALL
+        ).fullmatch
 
     def __repr__(self) -> str:
         if not self.fields:
             return "ANY" if self.type == "*" else repr(self.type)
         fields = (
-            f"{_NESTED.join(path)}={reprlib.repr(wanted)}" for path, wanted in self.fields.items()
+            f"{_NESTED.join(path)}={_argument_text(path[-1], wanted)}"
+            for path, wanted in self.fields.items()
         )
         return f"like({', '.join((repr(self.type), *fields))})"
 
@@ -111,6 +120,12 @@ def value_at(value: JsonValue, path: tuple[str, ...]) -> Found:
         else:
             return MISSING
     return value
+
+
+def _argument_text(name: str, wanted: object) -> str:
+    if is_credential(name) and isinstance(wanted, str | bytes):
+        return repr(REDACTED)
+    return redact(reprlib.repr(wanted))
 
 
 def _path_of_name(name: str) -> tuple[str, ...]:

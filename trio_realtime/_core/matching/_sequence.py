@@ -17,6 +17,9 @@ from trio_realtime._core.matching._view import EventView
 MEMBERS_MAX: Final = 10
 """Patterns in one group: every set of them may be a state."""
 
+_STATES_MAX: Final = 300
+"""States at the same time, which groups whose patterns fit the same events multiply."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,15 @@ class _Run:
     ) -> None:
         self._events = events
         self._elements = elements
+        self._open_gaps = {number for number, each in enumerate(elements) if each == Gap()}
         self._came: dict[_Moment, _Moment] | None = {} if remember else None
         self._states: set[_State] = set()
+        self._unbounded = {
+            number: next(place for place, member in enumerate(each.members) if member.most is None)
+            for number, each in enumerate(elements)
+            if isinstance(each, Group) and any(member.most is None for member in each.members)
+        }
+        self._states_max = _STATES_MAX + 2 * len(elements)
 
     @property
     def accepts(self) -> bool:
@@ -127,6 +137,7 @@ class _Run:
             for state in before:
                 for after in self._after(state, event, fits):
                     self._reach(number + 1, after, (number, state))
+            self._prune()
             if not self._states:
                 return
             yield number + 1
@@ -145,6 +156,30 @@ class _Run:
                 taken[before[0]] = before[1][0]
             moment = before
         return taken
+
+    def _prune(self) -> None:
+        """Forget the states that lead to nothing that others do not lead to.
+
+        What is before an open gap: the gap stays, and all that follows begins there. And of the
+        counts that have no upper bound all but the greatest.
+
+        Raises:
+            ValueError: if too many are left.
+        """
+        gaps = (number for number, _ in self._states if number in self._open_gaps)
+        last = max(gaps, default=0)
+        greatest: dict[tuple[int, tuple[int, ...], tuple[int, ...]], _State] = {}
+        for state in sorted(self._states):
+            number, counts = state
+            if number >= last:
+                place = self._unbounded.get(number, len(counts))
+                greatest[number, counts[:place], counts[place + 1 :]] = state
+        self._states = set(greatest.values())
+        if len(self._states) > self._states_max:
+            raise ValueError(
+                "the patterns of an any_order(...) fit the same events in too many ways: make "
+                "them differ, by like(...) for example, or say many(...) once in place of several"
+            )
 
     def _start(self, number: int) -> _State:
         element = self._elements[number] if number < len(self._elements) else None

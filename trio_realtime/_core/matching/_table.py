@@ -11,10 +11,22 @@ from typing import Final
 from pydantic import JsonValue
 
 from trio_realtime._core.matching._pattern import EventPattern, value_at
-from trio_realtime._core.matching._values import MISSING, found_text, is_wanted, wanted_text
+from trio_realtime._core.matching._values import (
+    MISSING,
+    cut,
+    found_text,
+    is_wanted,
+    name_text,
+    wanted_text,
+)
 from trio_realtime._core.matching._view import EventView
 
 _ROWS_MAX: Final = 40
+
+_WIDTH: Final = 116
+"""Columns of the table: pytest puts four before it."""
+
+_CELL_MIN: Final = 23
 
 _Row = tuple[str, str, str, str]
 
@@ -29,9 +41,15 @@ def comparison(pattern: EventPattern | None, event: EventView | None) -> str:
         # What differs is what is looked for.
         kept = [row for row in rows[_ROWS_MAX:] if row[0]]
         rows = [*rows[:_ROWS_MAX], *kept, ("", "...", "", f"({len(rows)} lines)")]
-    widths = [max(len(row[column]) for row in rows) for column in (1, 2)]
+    places, wanted_most, found_most = (
+        max(len(row[column]) for row in rows) for column in (1, 2, 3)
+    )
+    room = _WIDTH - places - 6
+    wanted_width = min(wanted_most, max(_CELL_MIN, room - found_most, room // 2))
+    found_width = max(_CELL_MIN, room - wanted_width)
     lines = (
-        f"{mark or ' '} {place:<{widths[0]}}  {wanted:<{widths[1]}}  {found}"
+        f"{mark or ' '} {place:<{places}}  {cut(wanted, wanted_width):<{wanted_width}}  "
+        f"{cut(found, found_width)}"
         for mark, place, wanted, found in rows
     )
     return "\n".join(line.rstrip() for line in lines)
@@ -40,8 +58,10 @@ def comparison(pattern: EventPattern | None, event: EventView | None) -> str:
 def _rows(pattern: EventPattern | None, event: EventView | None) -> Iterator[_Row]:
     wanted = {} if pattern is None else dict(pattern.fields)
     data = {} if event is None else event.data
-    kind = "nothing" if pattern is None else "anything" if pattern.type == "*" else pattern.type
-    came = "nothing" if event is None else event.type
+    kind = "nothing"
+    if pattern is not None:
+        kind = "anything" if pattern.type == "*" else name_text(pattern.type)
+    came = "nothing" if event is None else name_text(event.type)
     right = pattern is not None and event is not None and pattern.has_type_of(event)
     yield "" if right else "!", "type", kind, came
     for path in _leaves(data, set(wanted)):
@@ -49,14 +69,15 @@ def _rows(pattern: EventPattern | None, event: EventView | None) -> Iterator[_Ro
             found = value_at(data, path)
             shown = found_text(found, wanted.get(path), name=path[-1])
             if path not in wanted:
-                yield "", ".".join(path), "", shown
+                yield "", name_text(".".join(path)), "", shown
             else:
                 value = wanted.pop(path)
                 mark = "" if is_wanted(value, found) else "!"
-                yield mark, ".".join(path), wanted_text(value, found), shown
+                text = wanted_text(value, found, name=path[-1])
+                yield mark, name_text(".".join(path)), text, shown
     for path, value in wanted.items():
         mark = "!" if event is None or value is not MISSING else ""
-        yield mark, ".".join(path), wanted_text(value), "-"
+        yield mark, name_text(".".join(path)), wanted_text(value, name=path[-1]), "-"
 
 
 def _leaves(

@@ -18,6 +18,9 @@ from trio_realtime._redaction import REDACTED, is_credential, redact
 _SHOWN_MAX: Final = 48
 """Characters of a value in a line."""
 
+_NAME_MAX: Final = 64
+"""Characters of a type or a path in a line."""
+
 _BEFORE: Final = 12
 """Characters shown before the place where two long texts differ."""
 
@@ -88,15 +91,23 @@ def _is_array(wanted: Sequence[object], value: list[JsonValue]) -> bool:
     return len(wanted) == len(value) and all(map(is_wanted, wanted, value))
 
 
-def wanted_text(wanted: object, beside: Found = None) -> str:
+def name_text(name: str) -> str:
+    """A type or the name of a field, in a line: no control characters, and no secrets."""
+    shown = redact(name)
+    return cut(shown if shown.isprintable() else repr(shown)[1:-1], _NAME_MAX)
+
+
+def wanted_text(wanted: object, beside: Found = None, *, name: str = "") -> str:
     """What is wanted, in a line; a long text around the place where it differs from another."""
+    if is_credential(name) and isinstance(wanted, str | bytes):
+        return REDACTED
     match wanted:
         case Anything():
             return "anything"
         case Missing():
             return "no such field"
         case re.Pattern():
-            return f"matches {cast('re.Pattern[str]', wanted).pattern!r}"
+            return cut(f"matches {cast('re.Pattern[str]', wanted).pattern!r}")
         case bytes():
             return f"{len(wanted)} bytes as base64"
         case type():
@@ -106,7 +117,7 @@ def wanted_text(wanted: object, beside: Found = None) -> str:
         case _ if callable(wanted):
             return f"accepted by {getattr(wanted, '__qualname__', None) or repr(wanted)}"
         case _:
-            return _cut(redact(repr(wanted)))
+            return cut(redact(repr(wanted)))
 
 
 def found_text(value: Found, beside: object = None, *, name: str = "") -> str:
@@ -116,7 +127,7 @@ def found_text(value: Found, beside: object = None, *, name: str = "") -> str:
     if is_credential(name) and value is not None:
         return REDACTED
     if not isinstance(value, str):
-        return _cut(redact(json.dumps(value, ensure_ascii=False)))
+        return cut(redact(json.dumps(value, ensure_ascii=False)))
     if len(value) >= _BASE64_MIN and _BASE64.fullmatch(value):
         return f"<{len(value) * 3 // 4 - value.count('=')} bytes as base64>"
     shown = redact(value)
@@ -125,8 +136,9 @@ def found_text(value: Found, beside: object = None, *, name: str = "") -> str:
         pairs = enumerate(zip(shown, beside, strict=False))
         start = max(0, next((n for n, (ours, theirs) in pairs if ours != theirs), 0) - _BEFORE)
     text = repr(shown[start:])
-    return _cut(f"…{text}" if start else text)
+    return cut(f"…{text}" if start else text)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _SHOWN_MAX else f"{text[: _SHOWN_MAX - 1]}…"
+def cut(text: str, most: int = _SHOWN_MAX) -> str:
+    """The beginning of a text, if it is too long for a line."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
