@@ -31,7 +31,6 @@ def message(role: str, *parts: JsonValue, **fields: JsonValue) -> JsonValue:
             "assistant", {"type": "output_text", "text": "Hi"}, phase="final_answer", status=None
         ),
         {"type": "function_call", "name": "f", "arguments": "{}", "call_id": "call_1"},
-        {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True},
         {"type": "mcp_list_tools", "server_label": "s", "tools": []},
         {"type": "mcp_call", "server_label": "s", "name": "f", "arguments": "{}", "output": "1"},
         {"type": "mcp_approval_request", "server_label": "s", "name": "f", "arguments": "{}"},
@@ -101,6 +100,31 @@ def test_the_output_of_an_unknown_call_is_refused_without_naming_the_event() -> 
     (call,) = client.simulation.conversation.items
     item: JsonValue = {**at_object(output), "call_id": call["call_id"]}
     assert types_of(client.send(CREATE, item=item))[0] == "conversation.item.added"
+
+
+def test_an_approval_answers_a_request_of_the_conversation() -> None:
+    client = Client()
+    client.say("Hi", id="item_1")
+    request: JsonValue = {
+        "type": "mcp_approval_request",
+        "id": "mcpr_1",
+        "server_label": "s",
+        "name": "f",
+        "arguments": "{}",
+    }
+    answer: dict[str, JsonValue] = {"type": "mcp_approval_response", "approve": False}
+    client.send(CREATE, item=request)
+    for unknown in ("mcpr_2", "item_1"):
+        item: JsonValue = {**answer, "approval_request_id": unknown}
+        assert error_of(client.send(CREATE, item=item, event_id="event_1")) == {
+            "type": "invalid_request_error",
+            "code": "invalid_approval_request_id",
+            "message": f"MCP approval request ID '{unknown}' not found in conversation.",
+            "param": "item.approval_request_id",
+            "event_id": "event_1",
+        }
+    (added, _) = client.send(CREATE, item={**answer, "approval_request_id": "mcpr_1"})
+    assert at(added, "item", "approve") is False
 
 
 def at_object(value: JsonValue) -> dict[str, JsonValue]:

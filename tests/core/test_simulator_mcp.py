@@ -309,7 +309,10 @@ def test_by_default_the_model_asks_and_tells_what_was_decided() -> None:
         said = outputs(client.respond())
         assert at(said[-1], "content", 0, "text") == text
         assert len(said) == (2 if approved else 1)
-    approve(client, "mcpr_unknown")
+    client.say("call buy")
+    (request,) = outputs(client.respond())
+    approve(client, at(request, "id"), approved=False)
+    client.send("conversation.item.delete", item_id=at(request, "id"))
     (said_last,) = outputs(client.respond())
-    assert at(said_last, "content", 0, "text") == "mcpr_unknown returned ok"
+    assert at(said_last, "content", 0, "text") == f"{at(request, 'id')} was not approved"
     client.check()

@@ -94,7 +94,17 @@ VALID: Final[list[Part]] = [
     },
     {
         "type": "conversation.item.create",
-        "item": {"type": "mcp_approval_response", "approval_request_id": "x", "approve": True},
+        "item": {
+            "type": "mcp_approval_request",
+            "id": "mcpr_1",
+            "server_label": "s",
+            "name": "f",
+            "arguments": "{}",
+        },
+    },
+    {
+        "type": "conversation.item.create",
+        "item": {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True},
     },
     {"type": "conversation.item.retrieve", "item_id": "item_1"},
     {

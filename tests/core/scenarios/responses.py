@@ -289,5 +289,11 @@ def approving(*, approve: bool) -> tuple[Client, list[Frame]]:
 
 
 proves("mcp-answered")(lambda: outcome_of(approving(approve=True)[1]))
+proves("mcp-answered-unasked")(
+    request(
+        "conversation.item.create",
+        item={"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True},
+    )
+)
 proves("mcp-approved")(lambda: mcp_response(approving(approve=True)[0]))
 proves("mcp-denied")(lambda: mcp_response(approving(approve=False)[0]))

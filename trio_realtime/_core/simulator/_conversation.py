@@ -141,6 +141,11 @@ class Conversation:
             for entry in reversed(self._entries)
         )
 
+    def asks(self, request_id: str) -> bool:
+        """Whether this is a request to approve a call of an MCP tool."""
+        entry = self._by_id.get(request_id)
+        return entry is not None and entry.type == "mcp_approval_request"
+
     def add(self, entry: Entry, previous_item_id: str | None = None) -> str | None:
         """Put an item after another (None: at the end; `"root"`: at the beginning).
 

@@ -137,6 +137,15 @@ def unknown_call(call_id: str) -> RefusedError:
     )
 
 
+def unknown_approval(request_id: str) -> RefusedError:
+    """An approval answers no request of the conversation. By analogy with calls: our choice."""
+    return RefusedError(
+        "invalid_approval_request_id",
+        f"MCP approval request ID '{request_id}' not found in conversation.",
+        param="item.approval_request_id",
+    )
+
+
 def active_response(response_id: str) -> RefusedError:
     """The default conversation has a response in progress."""
     return RefusedError(

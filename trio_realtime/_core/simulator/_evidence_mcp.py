@@ -116,6 +116,14 @@ MCP_ROWS: Final = (
         link=SPECIFICATION,
     ),
     Row(
+        id="mcp-answered-unasked",
+        cause="conversation.item.create",
+        when="with an `mcp_approval_response` to a request that is not in the conversation",
+        outcome=("error(invalid_approval_request_id)",),
+        evidence="our choice",
+        source="by analogy with the output of an unknown call",
+    ),
+    Row(
         id="mcp-denied",
         cause="response.create",
         when="after the client has denied: no call is made",

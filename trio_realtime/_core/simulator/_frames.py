@@ -6,12 +6,12 @@ This module does not know what an event does, only whether it is well formed.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
-from typing import Final, NoReturn, final
+from typing import Final, final
 
 from pydantic import JsonValue
 
+from trio_realtime._core._json import json_from_data
 from trio_realtime._core.simulator._errors import (
     EVENT_ID_MAX,
     RefusedError,
@@ -80,9 +80,8 @@ def frame_from_data(data: str | bytes) -> ClientFrame:
     text = ""
     value: JsonValue = None
     try:
-        # Not by `json`, which takes bytes for UTF-16 and half characters for whole ones.
         text = data if isinstance(data, str) else data.decode()
-        value = json.loads(text, parse_constant=_refused, parse_float=_finite)
+        value = json_from_data(text)
     except (ValueError, RecursionError):
         pass  # it is no JSON object
     if not isinstance(value, dict):
@@ -92,16 +91,6 @@ def frame_from_data(data: str | bytes) -> ClientFrame:
     if not _is_unicode(text, value):
         raise RefusedError("invalid_event", "The event could not be read: it is no Unicode.")
     return ClientFrame(value)
-
-
-def _refused(constant: str) -> NoReturn:
-    # `NaN` and `Infinity` are Python's and no JSON: we could not send them back.
-    raise ValueError(constant)
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    return _refused(digits) if math.isinf(value) else value
 
 
 def _depth(value: JsonValue) -> int:

@@ -12,6 +12,7 @@ from trio_realtime._core.simulator._errors import (
     not_truncatable,
     out_of_range,
     truncated_beyond_end,
+    unknown_approval,
     unknown_call,
 )
 from trio_realtime._core.simulator._frames import ClientFrame
@@ -30,13 +31,21 @@ class History:
     def create(self, frame: ClientFrame) -> None:
         """Answer `conversation.item.create`."""
         entry = self.entry(object_of(frame["item"]))
-        call_id = text_of(entry.item.get("call_id"))
-        if entry.type == "function_call_output" and not self._stage.conversation.has_call(call_id):
-            raise unknown_call(call_id)
+        self._check_answers(entry)
         if self._stage.manner.rewrite_item_ids:
             entry.item["id"] = self._stage.id("item_")
         previous = frame.get("previous_item_id")
         self.add(entry, None if previous is None else text_of(previous))
+
+    def _check_answers(self, entry: Entry) -> None:
+        """Check that what an item answers is in the conversation."""
+        conversation = self._stage.conversation
+        call_id = text_of(entry.item.get("call_id"))
+        if entry.type == "function_call_output" and not conversation.has_call(call_id):
+            raise unknown_call(call_id)
+        asked = text_of(entry.item.get("approval_request_id"))
+        if entry.type == "mcp_approval_response" and not conversation.asks(asked):
+            raise unknown_approval(asked)
 
     def entry(self, item: Object) -> Entry:
         """An item of the client's, checked and completed.
