@@ -105,19 +105,26 @@ def pytest_fixture_setup(
         realtime_cassette_function,
     ):
         return
+    lacking = _lacking(request)
+    if lacking is None:
+        return
+    failed = pytest.fail.Exception(f"the fixture {fixturedef.argname} {lacking}", pytrace=False)
+    # As pytest does where a fixture fails: without it, the next test that asks for it fails too.
+    key: object = getattr(request, "param", None)
+    fixturedef.cached_result = (None, key, (failed, None))
+    raise failed
+
+
+def _lacking(request: pytest.FixtureRequest) -> str | None:
     plugins = request.config.pluginmanager
     if not (plugins.hasplugin("trio") or plugins.hasplugin("pytest_trio.plugin")):
-        pytest.fail(
-            f"the fixture {fixturedef.argname} needs the plugin pytest-trio: install it, and run "
-            "pytest without `-p no:trio`",
-            pytrace=False,
-        )
+        return "needs the plugin pytest-trio: install it, and run pytest without `-p no:trio`"
     if cast("pytest.Item", request.node).get_closest_marker("trio") is None:
-        pytest.fail(
-            f"the fixture {fixturedef.argname} is for async tests that pytest-trio runs: set "
-            "`trio_mode = true` in pytest's configuration, or mark them with @pytest.mark.trio",
-            pytrace=False,
+        return (
+            "is for async tests that pytest-trio runs: set `trio_mode = true` in pytest's "
+            "configuration, or mark them with @pytest.mark.trio"
         )
+    return None
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

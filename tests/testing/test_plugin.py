@@ -104,9 +104,13 @@ def test_a_fixture_without_pytest_trio_says_what_it_needs(pytester: pytest.Pytes
 
 
 def test_a_fixture_in_a_test_that_is_not_async_says_so(project: pytest.Pytester) -> None:
-    project.makepyfile("def test_it(realtime_cassette): pass")
+    project.makepyfile(
+        "def test_it(realtime_cassette): pass\n"
+        "def test_one(realtime_server): pass\n"
+        "async def test_after_it(realtime_server): pass"
+    )
     result = run(project)
-    result.assert_outcomes(errors=1)
+    result.assert_outcomes(errors=2, passed=1)
     result.stdout.fnmatch_lines(["the fixture realtime_cassette is for async tests that*"])
 
 
@@ -311,6 +315,19 @@ def test_it(): pass
     )
     text = run(project).stdout.str()
     assert "test_it: realtime_seed takes a number" in text
+
+
+def test_markers_of_fixtures_take_one_argument_without_a_name(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+import pytest
+
+@pytest.mark.realtime_server("one", "two")
+async def test_it(realtime_server): pass
+"""
+    )
+    text = run(project).stdout.str()
+    assert "test_it: realtime_server takes one argument without a name, not 2: the oth" in text
 
 
 CASSETTES = (

@@ -108,6 +108,11 @@ def _marked(
     args: tuple[object, ...] = ()
     options: dict[str, object] = {}
     for marker in reversed(list(cast("pytest.Item", request.node).iter_markers(name))):
+        if len(marker.args) > 1:
+            raise pytest.UsageError(
+                f"{request.node.nodeid}: {name} takes one argument without a name, not "
+                f"{len(marker.args)}: the others are name=value"
+            )
         args = marker.args or args
         options.update(marker.kwargs)
     return args, options
