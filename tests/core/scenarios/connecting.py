@@ -49,6 +49,21 @@ def _() -> Outcome:
     return outcome_of(client.opening)
 
 
+@proves("connect-sideband-again")
+async def _() -> Outcome:
+    call = "/v1/realtime?call_id=rtc_1"
+    async with (
+        SimulatedServer() as server,
+        raw_client(server, call) as first,
+        raw_client(server, call) as second,
+    ):
+        await first.send("session.update", session={"type": "realtime", "instructions": "Hush!"})
+        await first.until("session.updated")
+        with trio.move_on_after(3600):
+            await second.receive()
+        return outcome_of(second.frames)
+
+
 def with_key(*headers: tuple[str, str]) -> Outcome:
     client = Client(manner=Manner(api_key="sk-right"), headers=headers)
     return outcome_of(client.opening, client.simulation.closing)

@@ -49,6 +49,14 @@ CONNECTION_ROWS: Final = (
         link=RECORDINGS,
     ),
     Row(
+        id="connect-sideband-again",
+        cause="connecting",
+        when="to one call twice: each client has a session of its own, and hears nothing of others",
+        outcome=NOTHING,
+        evidence="our choice",
+        source="the clients of a real call share its session; one is enough for nearly all tests",
+    ),
+    Row(
         id="connect-bad-key",
         cause="connecting",
         when="with a key that is not let in",
