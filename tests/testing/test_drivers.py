@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 import pytest
 import trio
@@ -199,6 +199,17 @@ async def test_a_commit_in_the_midst_of_speech_is_answered(
 
 WRONG: Final[list[tuple[Callable[[SimulatedSession], None], str]]] = [
     (lambda session: session.push({}), "an event has a type"),
+    (lambda session: session.push({"type": 7}), "send_raw takes others"),
+    (lambda session: session.push({"type": ""}), "has a type: push"),
+    (lambda session: session.push({"type": "x", "n": math.nan}), "an event is JSON: Out of range"),
+    (lambda session: session.push({"type": "x", "a": "\ud800"}), "an event is JSON: 'utf-8' codec"),
+    (lambda session: session.send_raw("\ud800"), "surrogates not allowed"),
+    (lambda session: session.close(999), "no CLOSE can have the code 999"),
+    (lambda session: session.close(5000), "no CLOSE can have the code 5000"),
+    (lambda session: session.close(1006), "drop\\(\\) sends none"),
+    (lambda session: session.close(1000, "é" * 62), "at most 123 bytes"),
+    (lambda session: session.fail("x", close_code=1005), "no CLOSE can have the code 1005"),
+    (lambda session: session.fail("x" * 102), "reason of a CLOSE"),
     (lambda session: session.hears(" "), "nothing is said"),
     (lambda session: session.hears("Hello", ms=0), "ms must be between 1 and 600000"),
     (lambda session: session.hears("Hello", ms=math.nan), "ms must be between"),
@@ -223,3 +234,51 @@ async def test_a_driver_says_what_is_wrong_with_its_arguments(
             await client.until("session.created")
             with pytest.raises(ValueError, match=message):
                 drive(server.sessions[0])
+
+
+async def test_a_raw_message_is_text_or_bytes() -> None:
+    async with SimulatedServer() as server, raw_client(server) as client:
+        await client.receive()
+        (session,) = server.sessions
+        with pytest.raises(TypeError):
+            session.send_raw(cast("str", 7))
+        session.send_raw(b"\0\1")
+        assert await client.ws.get_message() == b"\0\1"
+        session.close(4999, "é" * 61)
+        assert (await client.to_the_end()).code == 4999
+
+
+async def test_drivers_do_nothing_once_the_session_is_over() -> None:
+    async with SimulatedServer() as server:
+        async with raw_client(server) as client:
+            await client.receive()
+            (session,) = server.sessions
+            session.close()
+            drive_all(session)
+            assert (await client.to_the_end()).code == 1000
+            assert [frame["type"] for frame in client.frames] == ["session.created"]
+        await session.wait_closed()
+        drive_all(session)
+    drive_all(session)
+    assert session.conversation.items == []
+
+
+def drive_all(session: SimulatedSession) -> None:
+    """Use every driver, also where it would be refused while the session goes on."""
+    session.push({"type": "x"})
+    session.send_raw("x")
+    session.speech_stopped()
+    session.speech_started()
+    session.speech_started()
+    session.hears("Hello?")
+    session.transcription_fails()
+    session.idle_timeout()
+    session.dtmf("5")
+    session.rate_limits(remaining=0)
+    session.late_done()
+    session.refuse_next("response.create", "x")
+    session.fail("x")
+    session.expire()
+    session.close()
+    session.pause()
+    session.resume()

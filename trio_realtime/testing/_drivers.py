@@ -5,8 +5,9 @@ This module does not know how frames travel, nor what they mean: the simulation 
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import trio
@@ -19,6 +20,10 @@ _TURN_MS_MAX: Final = 600_000
 
 _KEYS: Final = "0123456789*#ABCD"
 
+_NEVER_SENT: Final = (1005, 1006, 1015)
+_REASON_MAX: Final = 123
+"""What RFC 6455 allows in a CLOSE."""
+
 
 class Drivers:
     """The part of a session that a test drives. Every driver acts at once, and waits for nothing.
@@ -30,9 +35,12 @@ class Drivers:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation: Simulation = simulation
 
-    def _now(self) -> Simulation:
-        self._simulation.read_clock(trio.current_time())
-        return self._simulation
+    def _do(self, act: Callable[[Simulation], None]) -> None:
+        """Do something now, unless the session is over."""
+        if self._simulation.closing is None:
+            self._simulation.read_clock(trio.current_time())
+            act(self._simulation)
+            self._settle()
 
     def _settle(self) -> None:
         """Have what changed take effect."""
@@ -45,18 +53,31 @@ class Drivers:
             session.push({"type": "response.from_the_future", "answer": 42})
 
         Raises:
-            ValueError: if it has no `type`.
+            ValueError: if it has no `type`, or is no JSON.
         """
         fields = dict(event)
-        if "type" not in fields:
+        kind = fields.pop("type", None)
+        if not isinstance(kind, str) or not kind:
             raise ValueError("an event has a type: push({'type': ..., ...}); send_raw takes others")
-        self._simulation.emit(str(fields.pop("type")), fields)
-        self._settle()
+        try:
+            json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"an event is JSON: {error}; send_raw takes anything") from error
+        self._do(lambda simulation: simulation.emit(kind, fields))
 
     def send_raw(self, data: str | bytes) -> None:
-        """Send any message: text, or bytes as a binary message. It goes out as it is."""
-        self._simulation.send_raw(data)
-        self._settle()
+        """Send any message: text, or bytes as a binary message. It goes out as it is.
+
+        Raises:
+            TypeError: if it is neither.
+            ValueError: if the text has no UTF-8, for it holds half of a surrogate pair.
+        """
+        # Told here and now: where it is sent, it would end the server's block.
+        if isinstance(data, str):
+            data.encode()
+        else:
+            data = bytes(memoryview(data))
+        self._do(lambda simulation: simulation.send_raw(data))
 
     def speech_started(self) -> None:
         """Let the user begin to speak, whatever the audio says.
@@ -66,8 +87,7 @@ class Drivers:
         Raises:
             RuntimeError: if somebody speaks already.
         """
-        self._now().speech_started()
-        self._settle()
+        self._do(Simulation.speech_started)
 
     def speech_stopped(self) -> None:
         """Let the user stop: the turn is committed, and answered if the session says so.
@@ -75,8 +95,7 @@ class Drivers:
         Raises:
             RuntimeError: if nobody speaks.
         """
-        self._now().speech_stopped()
-        self._settle()
+        self._do(Simulation.speech_stopped)
 
     def hears(
         self, text: str, *, ms: float | None = None, transcribed_after: float | None = None
@@ -111,8 +130,7 @@ class Drivers:
         if ms is not None and not 1 <= ms <= _TURN_MS_MAX:
             raise ValueError(f"ms must be between 1 and {_TURN_MS_MAX}; it is {ms!r}")
         _check_seconds("transcribed_after", transcribed_after)
-        self._now().turns.hears(text, ms, transcribed_after)
-        self._settle()
+        self._do(lambda simulation: simulation.turns.hears(text, ms, transcribed_after))
 
     def transcription_fails(
         self,
@@ -149,8 +167,7 @@ class Drivers:
             RuntimeError: if the session has no server VAD, somebody speaks, or a response is
                 active.
         """
-        self._now().turns.idle_timeout()
-        self._settle()
+        self._do(lambda simulation: simulation.turns.idle_timeout())
 
     def dtmf(self, key: str) -> None:
         """Let the user press a key of the telephone.
@@ -167,8 +184,7 @@ class Drivers:
         """
         if len(key) != 1 or key not in _KEYS:
             raise ValueError(f"a telephone has the keys {_KEYS}; it has no {key!r}")
-        self._now().press(key)
-        self._settle()
+        self._do(lambda simulation: simulation.press(key))
 
     def rate_limits(self, *, limit: int | None = None, remaining: int | None = None) -> None:
         """Set the tokens a minute and what remains of them.
@@ -190,7 +206,7 @@ class Drivers:
         for name, value in (("limit", limit), ("remaining", remaining)):
             if value is not None and value < 0:
                 raise ValueError(f"{name} cannot be negative; it is {value!r}")
-        self._now().rate_limits(limit=limit, remaining=remaining)
+        self._do(lambda simulation: simulation.rate_limits(limit=limit, remaining=remaining))
 
     def late_done(
         self, seconds: float = 1.0, *, stays_active: bool = True, duplicates: int = 0
@@ -213,8 +229,11 @@ class Drivers:
         _check_seconds("seconds", seconds)
         if duplicates < 0:
             raise ValueError(f"duplicates cannot be negative; it is {duplicates!r}")
-        self._now().late_done(seconds, stays_active=stays_active, duplicates=duplicates)
-        self._settle()
+        self._do(
+            lambda simulation: simulation.late_done(
+                seconds, stays_active=stays_active, duplicates=duplicates
+            )
+        )
 
     def refuse_next(
         self,
@@ -265,21 +284,38 @@ class Drivers:
             message: Its message.
             close_code: The close code: 3000 for keys, 4000 for all else that is recorded.
             error_type: The error's type.
+
+        Raises:
+            ValueError: if that is no close code, or the reason has more than 123 bytes.
         """
-        self._now().fail(RefusedError(code, message, type=error_type), close_code)
-        self._settle()
+        error = RefusedError(code, message, type=error_type)
+        _check_close(close_code, error.close_reason)
+        self._do(lambda simulation: simulation.fail(error, close_code))
 
     def expire(self) -> None:
         """End the session as if its 60 minutes were over: an error, then close 1001."""
-        self._now().expire()
-        self._settle()
+        self._do(Simulation.expire)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the WebSocket, after what waits to be sent. A response that streams ends there."""
-        self._simulation.close(code, reason)
-        self._settle()
+        """Close the WebSocket, after what waits to be sent. A response that streams ends there.
+
+        Raises:
+            ValueError: if that is no close code, or the reason has more than 123 bytes.
+        """
+        _check_close(code, reason)
+        self._do(lambda simulation: simulation.close(code, reason))
 
 
 def _check_seconds(name: str, seconds: float | None) -> None:
     if seconds is not None and not 0 <= seconds < math.inf:
         raise ValueError(f"{name} must be a number of seconds, 0 or more; it is {seconds!r}")
+
+
+def _check_close(code: int, reason: str) -> None:
+    if not 1000 <= code <= 4999 or code in _NEVER_SENT:
+        raise ValueError(
+            f"no CLOSE can have the code {code!r}: it is 1000 to 4999, and not 1005, 1006 or 1015, "
+            "which stand for its absence; drop() sends none"
+        )
+    if len(reason.encode()) > _REASON_MAX:
+        raise ValueError(f"the reason of a CLOSE has at most {_REASON_MAX} bytes")

@@ -42,6 +42,8 @@ _FRAME_WEIGHT: Final = 1024
 _OUTBOX_MAX: Final = 16
 """Frames that wait to be sent before the model and the reader wait too."""
 
+_NO_CLOSE: Final = 1006
+
 _CLOSE_SECONDS: Final = 5
 """How long a client may take to answer our CLOSE."""
 
@@ -159,6 +161,7 @@ class SimulatedSession(Drivers):
             return not self._scope.cancelled_caught
         finally:
             self._closed = self._deaf = True
+            self._simulation.close(_NO_CLOSE, "")
             for _, scope in self._thinking:
                 scope.cancel()
             self._changed.unpark_all()
