@@ -51,6 +51,7 @@ EVERYTHING: list[What] = [
     Opened("wss://api.test/v1/realtime?model=m", {"model": "m"}, "realtime"),
     Opened(),
     Refused(429, "wss://api.test", {"model": "m"}, {"retry-after": "2"}, '{"error": {}}'),
+    Refused(999, headers={"x-a": "ü y", "x-b": ""}, body="ü"),
     Message("server", "frame", {"type": "error", "big": 10**30, "float": 1.5, "null": None}),
     Message("client", "frame", [1, "ünï 日本 \u2028 \n", True]),
     Message("client", "frame", "\ud800 alone"),
@@ -76,7 +77,7 @@ def test_what_is_written_is_read_again() -> None:
     assert [(entry.connection, entry.what, entry.line) for entry in read.entries] == [
         (entry.connection, entry.what, entry.line) for entry in entries
     ]
-    assert [entry.at for entry in read.entries] == pytest.approx([n / 3 for n in range(12)])
+    assert [entry.at for entry in read.entries] == pytest.approx([n / 3 for n in range(13)])
     assert list(read.connections()) == [1, 2]
 
 
@@ -90,6 +91,9 @@ def test_what_is_written_is_read_again() -> None:
         ("{}", 'it is no cassette: its first line has no "cassette" number'),
         ('{"cassette": 2}', "it has format 2, and this release reads 1"),
         ('{"cassette": 1, "audio": "loud"}', 'a policy is "cut" or "keep", not \'loud\''),
+        ('{"cassette": true}', 'its first line has no "cassette" number'),
+        ('{"cassette": 1}\n{"at": 1e999}', "it, line 2: not JSON (1e999 is no number)"),
+        ('{"cassette": 1}\n{"at": NaN}', "it, line 2: not JSON (NaN is no number)"),
         ('{"cassette": 1, "text": 1}', 'a policy is "cut" or "keep", not 1'),
     ],
 )
@@ -117,6 +121,36 @@ def test_what_is_no_cassette_is_said_to_be_none(text: str, complaint: str) -> No
         ({"at": 0, "connection": 1, "open": 1}, "`open` is an object"),
         ({"at": 0, "connection": 1, "refused": {}}, "there is no 'status'"),
         ({"at": 0, "connection": 1, "from": "client", "close": {}}, "there is no 'code'"),
+        # What could be read, and not be played.
+        ({"at": 10**400, "connection": 1, "from": "client", "text": ""}, "too large"),
+        ({"at": True, "connection": 1, "from": "client", "text": ""}, "`at` is a number"),
+        ({"at": 0, "connection": True}, "`connection` is a number"),
+        ({"at": 0, "connection": 1, "from": "server", "text": "\ud800"}, "`text` is no Unicode"),
+        ({"at": 0, "connection": 1, "open": {"url": 1}}, "`url` is a string"),
+        (
+            {"at": 0, "connection": 1, "from": "server", "close": {"code": 65536}},
+            "`code` is from 0 to 65535, not 65536",
+        ),
+        (
+            {"at": 0, "connection": 1, "from": "server", "close": {"code": 1, "reason": "\ud800"}},
+            "`reason` is no Unicode",
+        ),
+        (
+            {"at": 0, "connection": 1, "refused": {"status": 199}},
+            "`status` is from 200 to 999, not 199",
+        ),
+        (
+            {"at": 0, "connection": 1, "refused": {"status": 429, "headers": {"a": "b\nc: d"}}},
+            "no header is 'a': 'b\\nc: d'",
+        ),
+        (
+            {"at": 0, "connection": 1, "refused": {"status": 429, "headers": {"a b": "c"}}},
+            "no header is 'a b': 'c'",
+        ),
+        (
+            {"at": 0, "connection": 1, "refused": {"status": 429, "body": "\udfff"}},
+            "`body` is no Unicode",
+        ),
     ],
 )
 def test_a_line_that_is_none_is_named(fields: JsonValue, complaint: str) -> None:
@@ -168,6 +202,18 @@ def scrubbed(
             {"client_secret": {"value": "[redacted]", "expires_at": 7}},
         ),
         ({"offer": "v=0\r\no=- 1 2 IN IP4 10.0.0.1"}, {"offer": "[redacted]"}),
+        ({"offer": " v=0\no=- 1 2 IN IP4 10.0.0.1"}, {"offer": "[redacted]"}),
+        (
+            {"X-Api-Key": "t", "set-cookie": ["t"]},
+            {"X-Api-Key": "[redacted]", "set-cookie": ["[redacted]"]},
+        ),
+        # A URL may be all it takes to use what is there.
+        (
+            {"server_url": "https://me:pw@mcp.test/sse?key=abc&model=m"},
+            {"server_url": "https://[redacted]@mcp.test/sse?key=[redacted]&model=m"},
+        ),
+        ({"image_url": "https://x.test/a?sig=1"}, {"image_url": "https://x.test/a?sig=[redacted]"}),
+        ({"url": "data:image/png;base64,AAEC"}, {"url": "data:image/png;base64,AAEC"}),
         # What the server says about failures.
         (
             {"error": {"message": "bad sk-****quux in org-AbCdEfGhIj (req_0123456789), word"}},
@@ -218,6 +264,40 @@ def test_words_are_cut_so_that_pieces_still_add_up() -> None:
 
 def test_session_ids_are_cut_if_asked() -> None:
     assert scrubbed({"id": "sess_AbC"}, session_ids="cut") == {"id": "sess_[redacted]"}
+
+
+def test_what_cannot_be_taken_out_is_not_told_either() -> None:
+    with pytest.raises(CassetteSecretError) as caught:
+        scrubbed({"type": f"a {KEY}", "arguments": {KEY: 1}})
+    assert str(caught.value) == "a a [redacted] of the server's has a key as a name, at arguments"
+
+
+ENCODED = base64.b64encode(b"\0\0\0\0" + KEY.encode() * 2).decode()
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        ENCODED,
+        KEY,
+        "sk-proj-of-somebody-we-do-not-know",
+        base64.b64encode(b"\xff sk-proj-of-somebody-we-do-not-know").decode(),
+    ],
+)
+def test_a_key_in_audio_that_is_kept_is_found(audio: str) -> None:
+    frame: JsonValue = {"type": "x", "session": [{"audio": audio}]}
+    with pytest.raises(CassetteSecretError, match="a x of the server's has a key in its audio"):
+        scrubbed(frame, audio="keep")
+    assert audio not in json.dumps(scrubbed(frame))
+    for kept in (SPEECH, "no base64"):
+        frame = {"type": "response.output_audio.delta", "delta": kept, "n": 1}
+        assert scrubbed(frame, audio="keep") == frame
+
+
+def test_what_is_nested_too_deeply_is_kept_as_text() -> None:
+    data = '{"a":' * 950 + f'"{KEY}"' + "}" * 950
+    message = Scrubber(Header(), [KEY]).message("client", data)
+    assert message == Message("client", "text", data.replace(KEY, "[redacted]"))
 
 
 def test_a_key_that_is_a_name_cannot_be_taken_out() -> None:
@@ -604,8 +684,17 @@ def test_responses_have_ids_in_their_input_and_tokens_in_their_metadata() -> Non
 def test_what_was_redacted_stands_for_anything() -> None:
     entries = entries_of((0.0, "client", {"a": "key [redacted], [redacted]!"}))
     send(playback(entries), {"a": "key one\nline, two!"})
+    send(playback(entries), {"a": "key one, , !, !"})
+    for other in ("key one, two?", "key one two!", "a key one, two!", "key one, ", "key , "):
+        with pytest.raises(MismatchError):
+            send(playback(entries), {"a": other})
+    entries = entries_of((0.0, "client", {"a": "a[redacted]a"}))
     with pytest.raises(MismatchError):
-        send(playback(entries), {"a": "key one, two?"})
+        send(playback(entries), {"a": "a"})
+    # In a time that is bearable.
+    entries = entries_of((0.0, "client", {"a": "[redacted] " * 30 + "."}))
+    with pytest.raises(MismatchError):
+        send(playback(entries), {"a": "a " * 5000})
 
 
 # ---- Looser matches ----
@@ -669,6 +758,8 @@ def test_what_is_no_mark_is_played_as_it_is() -> None:
     frames: list[JsonValue] = [
         {"$audio": {"bytes": 3}, "more": 1},
         {"$audio": {"characters": 10}},
+        {"$audio": {"bytes": -1}},
+        {"$audio": {"bytes": 2**26 + 1}},
         {"$audio": 1},
         {"session": 1, "list": [{}]},
     ]

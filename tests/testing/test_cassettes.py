@@ -317,6 +317,11 @@ def test_a_file_that_is_none_is_refused_by_name(tmp_path: Path) -> None:
     path.write_text('{"interactions": []}')
     with pytest.raises(CassetteError, match=r"a\.jsonl is no cassette"):
         replay(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(CassetteError, match=r"a\.jsonl is no cassette: it is not UTF-8"):
+        replay(path)
+    path.write_bytes(b'\xef\xbb\xbf{"cassette": 1}\r\n')  # by an editor on Windows
+    replay(path)
 
 
 async def test_faults_come_on_top(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+from collections.abc import Generator
 from pathlib import Path
 from typing import final
 
@@ -37,6 +38,7 @@ from trio_realtime._core.cassette import Header
 from trio_realtime._transport import TransportClosed
 from trio_realtime._transport._server import ServerWebSocket
 from trio_realtime.testing import (
+    CassetteError,
     CassetteSecretError,
     Host,
     PipeStream,
@@ -69,6 +71,18 @@ def cassette_in_a_file(directory: Path) -> Path:
     """A place where no file can be."""
     (directory / "file").touch()
     return directory / "file" / "a.jsonl"
+
+
+@contextlib.contextmanager
+def disk_of(size: int) -> Generator[None]:
+    """A disk on which no file can be larger."""
+    resource = pytest.importorskip("resource")
+    before: tuple[int, int] = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @upgraded
@@ -474,9 +488,95 @@ async def test_a_disk_that_cannot_be_written_ends_the_block(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     path = cassette_in_a_file(tmp_path)
-    with pytest.RaisesGroup(OSError):
+    with pytest.RaisesGroup(pytest.RaisesExc(CassetteError, match="cannot be written: .*")):
         async with SimulatedServer() as real, record(path, real.endpoint) as server:
             await ask(server.endpoint)
+
+
+async def test_a_disk_that_is_full_ends_the_block_and_what_there_is_is_told(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    path = tmp_path / "a.jsonl"
+    with (
+        disk_of(900),
+        pytest.RaisesGroup(
+            pytest.RaisesExc(CassetteError, match="a.jsonl cannot be written: ")
+        ) as caught,
+    ):
+        async with SimulatedServer() as real, record(path, real.endpoint) as server:
+            await ask(server.endpoint)
+    assert caught.value.__notes__ == [f"what was recorded until then is in {path}.partial"]
+    assert files_in(tmp_path) == ["a.jsonl.partial"]
+    assert (tmp_path / "a.jsonl.partial").stat().st_size == 900
+
+
+async def test_two_recordings_of_one_cassette_are_told_apart(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The later one is kept: it has taken the place of what looked left by a crash."""
+    path = tmp_path / "a.jsonl"
+    complaint = "another recording of it was begun meanwhile, and nothing of this one was kept"
+    async with SimulatedServer() as real:
+        with pytest.raises(CassetteError, match=complaint):
+            async with record(path, real.endpoint) as one:
+                await ask(one.endpoint, "One")
+                async with record(path, real.endpoint) as other:
+                    await ask(other.endpoint, "Two")
+        assert files_in(tmp_path) == ["a.jsonl"]
+        with pytest.raises(CassetteError, match=complaint):
+            async with record(path, real.endpoint) as one, record(path, real.endpoint) as other:
+                await ask(other.endpoint, "Two")
+                await ask(one.endpoint, "Three")
+    assert files_in(tmp_path) == ["a.jsonl", "a.jsonl.partial"]
+    assert "Three" in path.with_name("a.jsonl.partial").read_text()
+
+
+async def test_a_key_in_one_of_two_recordings_leaves_the_other_alone(tmp_path: Path) -> None:
+    await trio.lowlevel.checkpoint()
+    one, other = (CassetteFile(tmp_path / "a.jsonl", b"the header\n") for _ in range(2))
+    one.write("1")
+    other.write("2")
+    one.discard()
+    other.keep()
+    assert (tmp_path / "a.jsonl").read_bytes() == b"the header\n2\n"
+
+
+async def test_a_server_is_good_for_one_block(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with SimulatedServer() as real:
+        server = record(tmp_path / "a.jsonl", real.endpoint)
+        async with server:
+            await ask(server.endpoint)
+        with pytest.raises(RuntimeError, match="one block: make another one"):
+            await server.__aenter__()
+
+
+async def test_what_is_asked_for_is_scrubbed_like_the_rest(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """In paths, models and subprotocols too."""
+    await trio.lowlevel.checkpoint()
+    file = CassetteFile(tmp_path / "a.jsonl", b"the header\n")
+    recording = Recording(file, Header(), secrets=["canary-of-the-customer"])
+    asked = Handshake(f"wss://api.test/canary-of-the-customer?model={KEY}&key=crumbs")
+    recording.opened(asked, {"model": KEY}, f"openai-insecure-api-key.{KEY}")
+    recording.refused(asked, {"model": KEY}, HandshakeRejectedError(status_code=401))
+    file.leave()
+    written = (tmp_path / "a.jsonl.partial").read_text()
+    assert [canary for canary in CANARIES if canary in written] == []
+    opened, refused = (json.loads(line) for line in written.splitlines()[1:])
+    url = "wss://api.test/[redacted]?model=[redacted]&key=[redacted]"
+    query = {"model": "[redacted]"}
+    assert opened["open"] == {
+        "url": url,
+        "query": query,
+        "subprotocol": "openai-insecure-api-key.[redacted]",
+    }
+    assert (refused["refused"]["url"], refused["refused"]["query"]) == (url, query)
+
+
+def test_a_directory_is_no_cassette(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="a cassette is a file"):
+        record(tmp_path, OpenAIEndpoint(KEY))
 
 
 async def test_recorded_once_it_needs_no_key_any_more(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, NoReturn, cast, final
+from typing import TYPE_CHECKING, Final, NoReturn, Self, cast, final
 
 import trio
 
@@ -63,7 +63,14 @@ class CassetteServer(Host):
         self._allow_unplayed = allow_unplayed
         self._admitted: dict[int, Playback | Relay] = {}
         self._broken: bool = False
+        self._is_used = False
         self._changed = trio.lowlevel.ParkingLot()
+
+    async def __aenter__(self) -> Self:
+        if self._is_used:
+            raise RuntimeError("a cassette's server is good for one block: make another one")
+        self._is_used = True
+        return await super().__aenter__()
 
     async def admit(self, handshake: ClientHandshake) -> HttpResponse | None:
         """Take the client's connection from the cassette, or make it to the real server."""

@@ -76,6 +76,8 @@ def record(
     Raises:
         CassetteSecretError: in a group, if a message holds a key that cannot be taken out. Nothing
             is left on the disk.
+        CassetteError: if the file cannot be written, in a group where that is found out while the
+            block runs; or if another recording to the same path was begun meanwhile.
         ValueError: if no endpoint is given and the environment names none.
     """
     header = _header(audio, text, session_ids)

@@ -27,7 +27,6 @@ from trio_realtime._core.cassette import (
 )
 from trio_realtime._endpoint import Endpoint, Handshake, Target, target_from_arguments
 from trio_realtime._options import DEFAULT_OPTIONS
-from trio_realtime._redaction import redact_url
 from trio_realtime._transport import Transport, TransportClosed
 from trio_realtime._transport._http import HttpResponse
 from trio_realtime.errors import AuthenticationError, ConnectError, HandshakeRejectedError
@@ -76,8 +75,9 @@ class Recording:
     def opened(self, handshake: Handshake, query: Mapping[str, str], chosen: str | None) -> int:
         """A connection was opened; returns its number."""
         self._connections += 1
-        url = redact_url(handshake.url, handshake.secrets)
-        self._write(self._connections, Opened(url, query, chosen))
+        url, asked = self._asked(handshake, query)
+        named = None if chosen is None else self._scrubber.name(chosen)
+        self._write(self._connections, Opened(url, asked, named))
         return self._connections
 
     def refused(
@@ -90,9 +90,13 @@ class Recording:
             for name, value in answer.headers
             if name.lower() in _KEPT_HEADERS or name.lower().startswith(_KEPT_PREFIX)
         }
-        url = redact_url(handshake.url, handshake.secrets)
+        url, asked = self._asked(handshake, query)
         body = self._scrubber.failure(answer.body)
-        self._write(self._connections, Refused(answer.status_code, url, query, kept, body))
+        self._write(self._connections, Refused(answer.status_code, url, asked, kept, body))
+
+    def _asked(self, handshake: Handshake, query: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        named = {name: self._scrubber.name(value) for name, value in query.items()}
+        return self._scrubber.url(handshake.url), named
 
     def message(self, connection: int, side: Side, data: str | bytes) -> None:
         """A message passed.

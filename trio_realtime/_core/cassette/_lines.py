@@ -20,11 +20,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from typing import Final
 
 from pydantic import JsonValue
 
+from trio_realtime._core._json import json_from_data
 from trio_realtime._core.cassette._entry import (
     Cassette,
     CassetteError,
@@ -45,6 +47,13 @@ VERSION: Final = 1
 
 _KINDS: Final[tuple[MessageKind, ...]] = ("frame", "text", "binary_frame", "binary")
 _SIDES: Final[dict[str, Side]] = {"client": "client", "server": "server"}
+# What HTTP and WebSocket have room for: others cannot be played.
+_STATUSES: Final = range(200, 1000)
+_CODES: Final = range(2**16)
+_HEADER: Final = re.compile(
+    r"[!#$%&'*+.^_`|~\w-]+:(?:[^\x00-\x20\x7f](?:[^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?)?", re.ASCII
+)
+
 _POLICIES: Final[dict[str, Policy]] = {"cut": "cut", "keep": "keep"}
 
 
@@ -108,7 +117,7 @@ def cassette_from_text(text: str, name: str) -> Cassette:
 
 def _object(line: str, where: str) -> dict[str, JsonValue]:
     try:
-        value: JsonValue = json.loads(line)
+        value = json_from_data(line)
     except (ValueError, RecursionError) as error:
         raise CassetteError(f"{where}: not JSON ({error})") from error
     if not isinstance(value, dict):
@@ -118,7 +127,7 @@ def _object(line: str, where: str) -> dict[str, JsonValue]:
 
 def _header(fields: dict[str, JsonValue], name: str) -> Header:
     version = fields.get("cassette")
-    if not isinstance(version, int):
+    if not isinstance(version, int) or isinstance(version, bool):
         raise CassetteError(f'{name} is no cassette: its first line has no "cassette" number')
     if version != VERSION:
         raise CassetteError(f"{name} has format {version}, and this release reads {VERSION}")
@@ -142,12 +151,12 @@ def _entry(line: str, number: int, name: str) -> Entry:
     fields = _object(line, where)
     try:
         at = fields["at"]
-        if not isinstance(at, int | float):
+        if not isinstance(at, int | float) or isinstance(at, bool):
             raise TypeError("`at` is a number")
         return Entry(float(at), _integer(fields, "connection"), _what(fields), number)
     except KeyError as error:
         raise CassetteError(f"{where}: there is no {error}") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise CassetteError(f"{where}: {error}") from error
 
 
@@ -156,15 +165,15 @@ def _what(fields: dict[str, JsonValue]) -> What:
         opened = _inner(fields, "open")
         subprotocol = opened.get("subprotocol")
         named = None if subprotocol is None else str(subprotocol)
-        return Opened(str(opened.get("url", "")), _strings(opened.get("query")), named)
+        return Opened(_string(opened, "url"), _strings(opened.get("query")), named)
     if "refused" in fields:
         refused = _inner(fields, "refused")
         return Refused(
-            _integer(refused, "status"),
-            str(refused.get("url", "")),
+            _integer(refused, "status", _STATUSES),
+            _string(refused, "url"),
             _strings(refused.get("query")),
-            _strings(refused.get("headers")) or {},
-            str(refused.get("body", "")),
+            _headers(refused),
+            _string(refused, "body"),
         )
     sender = fields["from"]
     if not isinstance(sender, str) or sender not in _SIDES:
@@ -174,7 +183,7 @@ def _what(fields: dict[str, JsonValue]) -> What:
         if fields["close"] is None:
             return Closed(side, None)
         close = _inner(fields, "close")
-        return Closed(side, _integer(close, "code"), str(close.get("reason", "")))
+        return Closed(side, _integer(close, "code", _CODES), _string(close, "reason"))
     found: list[MessageKind] = [kind for kind in _KINDS if kind in fields]
     if len(found) != 1:
         raise ValueError("a line holds one of open, refused, close, " + ", ".join(_KINDS))
@@ -184,8 +193,8 @@ def _what(fields: dict[str, JsonValue]) -> What:
 def _checked(kind: MessageKind, content: JsonValue) -> JsonValue:
     if kind == "binary" and isinstance(content, str):
         base64.b64decode(content, validate=True)
-    elif kind == "text" and not isinstance(content, str):
-        raise TypeError("`text` is a string")
+    elif kind == "text":
+        _string({kind: content}, kind)
     elif kind == "binary" and not isinstance(content, dict):
         raise TypeError("`binary` is base64, or the mark of what was cut")
     return content
@@ -198,11 +207,34 @@ def _inner(fields: dict[str, JsonValue], name: str) -> dict[str, JsonValue]:
     return inner
 
 
-def _integer(fields: dict[str, JsonValue], name: str) -> int:
+def _integer(fields: dict[str, JsonValue], name: str, among: range | None = None) -> int:
     value = fields[name]
-    if not isinstance(value, int):
+    if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"`{name}` is a number")
+    if among is not None and value not in among:
+        raise ValueError(f"`{name}` is from {among[0]} to {among[-1]}, not {value}")
     return value
+
+
+def _string(fields: dict[str, JsonValue], name: str) -> str:
+    value = fields.get(name, "")
+    if not isinstance(value, str):
+        raise TypeError(f"`{name}` is a string")
+    if not _is_unicode(value):
+        raise ValueError(f"`{name}` is no Unicode")
+    return value
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= each <= "\udfff" for each in text)
+
+
+def _headers(fields: dict[str, JsonValue]) -> dict[str, str]:
+    headers = _strings(fields.get("headers")) or {}
+    for name, value in headers.items():
+        if _HEADER.fullmatch(f"{name}:{value}") is None:
+            raise ValueError(f"no header is {name!r}: {value!r}")
+    return headers
 
 
 def _strings(value: JsonValue) -> dict[str, str] | None:

@@ -1,7 +1,8 @@
 """What must not stand in a cassette, taken out of every message before it is written.
 
 * Keys and tokens: by value where they are known, and by their shape.
-* The fields that hold credentials, whatever is in them, and SDP.
+* The fields that hold credentials, whatever is in them, SDP, and of URLs the user-info and the
+  queries: an MCP server's URL may be all it takes to use it.
 * In what the server says about failures also whatever `redact` takes, and the ids of organizations,
   projects, users and requests.
 * By policy: audio, whose length is kept; what was said, of which the lengths of words are kept, so
@@ -13,17 +14,16 @@ This module does not know where a message goes, nor what it means.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
-import json
 import re
 from collections.abc import Collection, Iterator
 from typing import Final, final
 
 from pydantic import JsonValue
 
+from trio_realtime._core._json import json_from_data
 from trio_realtime._core.cassette._entry import CassetteSecretError, Header, Message, Side
-from trio_realtime._redaction import REDACTED, redact, redact_keys
+from trio_realtime._redaction import REDACTED, redact, redact_keys, redact_url
 
 AUDIO: Final = "$audio"
 """The key of the mark that stands where audio was cut."""
@@ -31,11 +31,17 @@ AUDIO: Final = "$audio"
 _CREDENTIALS: Final = frozenset(
     {
         "authorization",
+        "proxy-authorization",
         "headers",
+        "cookie",
+        "set-cookie",
         "client_secret",
         "api_key",
         "api-key",
+        "apikey",
+        "x-api-key",
         "access_token",
+        "bearer_token",
         "refresh_token",
         "password",
         "sdp",
@@ -46,7 +52,7 @@ _WORDS: Final = frozenset({"text", "transcript", "refusal"})
 
 _WORD_DELTAS: Final = ("text.delta", "transcript.delta", "transcription.delta", "refusal.delta")
 
-_SDP: Final = re.compile(r"v=0\r?\n")
+_SDP: Final = re.compile(r"\s*v=0\r?\n")
 
 _IDENTIFYING: Final = re.compile(r"(?<![A-Za-z0-9])(?:org|user|proj|req)[-_][A-Za-z0-9]{8,}")
 
@@ -91,22 +97,34 @@ class Scrubber:
             CassetteSecretError: if it holds a key that cannot be taken out.
         """
         try:
-            value = _value_of(data)
+            scrubbed = self._frame(side, json_from_data(data))
         except (ValueError, RecursionError):
             return self._opaque(side, data)
+        return Message(side, "frame" if isinstance(data, str) else "binary_frame", scrubbed)
+
+    def _frame(self, side: Side, value: JsonValue) -> JsonValue:
         kind = value.get("type") if isinstance(value, dict) else None
         kind = kind if isinstance(kind, str) else ""
         scrubbed = self._scrubbed(value, "", kind, failing=False)
+        who = f"a {redact_keys(kind, self._long) or 'message'} of the {side}'s"
         for path in self._keys_in(scrubbed, ""):
-            raise CassetteSecretError(
-                f"a {kind or 'message'} of the {side}'s has a key as a name, at {path or 'its top'}"
-            )
+            raise CassetteSecretError(f"{who} has a key as a name, at {path or 'its top'}")
+        if self._header.audio == "keep" and any(map(self._has_key, _audio_in(value, "", kind))):
+            raise CassetteSecretError(f"{who} has a key in its audio")
         self._listen(kind, value)
-        return Message(side, "frame" if isinstance(data, str) else "binary_frame", scrubbed)
+        return scrubbed
 
     def failure(self, text: str) -> str:
         """Make of what a server says about a failure what may be kept."""
         return _IDENTIFYING.sub(REDACTED, redact(text, self._secrets))
+
+    def url(self, url: str) -> str:
+        """Make of a URL what may be kept."""
+        return redact_url(url, self._secrets)
+
+    def name(self, text: str) -> str:
+        """Make of the name of a thing, such as a model's, what may be kept."""
+        return redact_keys(text, self._secrets)
 
     def _opaque(self, side: Side, data: str | bytes) -> Message:
         if isinstance(data, str):
@@ -114,10 +132,20 @@ class Scrubber:
             return Message(side, "text", masked(text) if self._header.text == "cut" else text)
         if self._header.audio == "cut":
             return Message(side, "binary", _mark(data))
-        shown = data.decode("latin-1")
-        if any(self._keys_said(shown)):
+        encoded = base64.b64encode(data).decode()
+        if self._has_key(encoded):
             raise CassetteSecretError(f"a binary message of the {side}'s holds a key")
-        return Message(side, "binary", base64.b64encode(data).decode())
+        return Message(side, "binary", encoded)
+
+    def _has_key(self, audio: str) -> bool:
+        """Whether there is a key in audio, or in what stands in its place, or in its base64."""
+        if redact_keys(audio, self._long) != audio:
+            return True
+        try:
+            data = base64.b64decode(audio, validate=True)
+        except ValueError:
+            return False
+        return any(self._keys_said(data.decode("latin-1")))
 
     def _scrubbed(self, value: JsonValue, name: str, kind: str, *, failing: bool) -> JsonValue:
         match value:
@@ -147,6 +175,8 @@ class Scrubber:
         if failing and name != "event_id":
             return self.failure(text)
         text = redact_keys(text, self._long)
+        if _is_url(name) and "://" in text:
+            return redact_url(text, self._long)
         return masked(text) if self._masks(name, kind) else text
 
     def _keys_in(self, value: JsonValue, path: str) -> Iterator[str]:
@@ -191,12 +221,23 @@ class Scrubber:
         return words and self._header.text == "cut"
 
 
-def _value_of(data: str | bytes) -> JsonValue:
-    def refuse(constant: str) -> float:
-        raise ValueError(f"{constant} is not JSON")
+def _audio_in(value: JsonValue, name: str, kind: str) -> Iterator[str]:
+    match value:
+        case dict():
+            for key, each in value.items():
+                yield from _audio_in(each, key, kind)
+        case list():
+            for each in value:
+                yield from _audio_in(each, name, kind)
+        case str():
+            if is_audio(name, kind):
+                yield value
+        case _:
+            return
 
-    value: JsonValue = json.loads(data, parse_constant=refuse)
-    return value
+
+def _is_url(name: str) -> bool:
+    return name == "url" or name.endswith("_url")
 
 
 def is_audio(name: str, kind: str) -> bool:
@@ -231,13 +272,17 @@ def _blank(value: JsonValue) -> JsonValue:
 def _mark_of_base64(text: str) -> JsonValue:
     try:
         return _mark(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError):
+    except ValueError:
         return {AUDIO: {"characters": len(text)}}
 
 
 def _mark(data: bytes) -> JsonValue:
     # Of what was cut its length is kept, for the timeline, and enough to tell it from another.
     return {AUDIO: {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()[:16]}}
+
+
+# No message is longer.
+_LONGEST: Final = 64 * 2**20
 
 
 def silence(mark: JsonValue, fill: int) -> bytes | None:
@@ -247,4 +292,6 @@ def silence(mark: JsonValue, fill: int) -> bytes | None:
     """
     fields = mark.get(AUDIO) if isinstance(mark, dict) and len(mark) == 1 else None
     length = fields.get("bytes") if isinstance(fields, dict) else None
-    return bytes([fill]) * length if isinstance(length, int) else None
+    if not isinstance(length, int) or not 0 <= length <= _LONGEST:
+        return None
+    return bytes([fill]) * length
