@@ -235,10 +235,28 @@ async def test_sigterm_ends_it_as_a_job_that_is_done(capsys: pytest.CaptureFixtu
     assert not is_there(printed.lines[1])
 
 
+async def test_who_reads_the_first_line_may_end_it_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    display, told = Display(), list[str]()
+
+    def line(text: str) -> None:
+        told.append(text)
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(display, "line", line)
+    with trio.fail_after(20):
+        await _serve.serve(display, Serving(tls=True))
+    assert len(told) == 2
+    assert not is_there(told[1])
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--port=-1"], "--port must be from 0 to 65535; it is -1"),
+        (["--host="], "--host must be an address, such as 127.0.0.1 or 0.0.0.0; it is empty"),
+        (["--api-key="], "--api-key must be a key; it is empty: leave it out to let in any"),
         (["--port=65536"], "--port must be from 0 to 65535; it is 65536"),
         (["--tokens-per-second=0"], "--tokens-per-second must be above 0; it is 0"),
         (["--audio-speed=nan"], "--audio-speed must be above 0; it is nan"),

@@ -93,8 +93,8 @@ def demo(
 ) -> None:
     """Show a text turn, a spoken turn and a tool call, and what they took.
 
-    Without --live everything happens on this machine, over a real socket, against a simulated
-    server.
+    Without --live everything happens on this machine, over a real socket,
+    against a simulated server.
     """
     _run(lambda: _demo.demo(Display(), wav=wav, out=out, live=live, model=model))
 
@@ -237,8 +237,9 @@ def serve(
 ) -> None:
     """Serve a simulated Realtime API, for any client, until Ctrl-C.
 
-    The first line printed is the base URL: what a client takes as OPENAI_BASE_URL. On a terminal
-    you see the sessions and their events; otherwise they are lines on standard error.
+    The first line printed is the base URL: what a client takes as
+    OPENAI_BASE_URL. On a terminal you see the sessions and their events;
+    otherwise they are lines on standard error.
 
     POST /v1/realtime/client_secrets gives out ephemeral keys.
     """

@@ -79,6 +79,8 @@ async def serve(display: Display, asked: Serving) -> None:
     options = asked.server.copy()
     options["seed"], options["faults"], options["watch"] = seed, plan, journal.see
     with ExitStack() as stack:
+        # Before anything is printed: who reads it may end us at once.
+        terminations = stack.enter_context(trio.open_signal_receiver(signal.SIGTERM))
         context, authority = _certificate(asked, stack)
         async with _server(reply, options) as server:
             await _listen(server, asked, context)
@@ -92,11 +94,15 @@ async def serve(display: Display, asked: Serving) -> None:
                     title = f"{server.base_url}  seed {seed}"
                     nursery.start_soon(show_journal, journal, display.errors, title)
                 stack.callback(journal.finish)
-                await _wait_terminated()
+                await anext(terminations)
                 nursery.cancel_scope.cancel()
 
 
 def _check(asked: Serving) -> None:
+    if not asked.host:
+        raise ProblemError("--host must be an address, such as 127.0.0.1 or 0.0.0.0; it is empty")
+    if asked.server.get("api_key") == "":
+        raise ProblemError("--api-key must be a key; it is empty: leave it out to let in any")
     if not 0 <= asked.port <= 65535:
         raise ProblemError(f"--port must be from 0 to 65535; it is {asked.port}")
     above_zero = {
@@ -166,9 +172,3 @@ def _greet(display: Display, asked: Serving, seed: int, plan: FaultPlan | None) 
         display.hint(f"Faults of the stream: {plan.stream}")
     if asked.seed is None:
         display.hint(f"Seed {seed}: with --seed {seed} it chooses the same ids and faults again.")
-
-
-async def _wait_terminated() -> None:
-    with trio.open_signal_receiver(signal.SIGTERM) as signals:
-        async for _ in signals:
-            return
