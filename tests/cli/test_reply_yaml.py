@@ -68,6 +68,7 @@ def complaint(tmp_path: Path, text: str | bytes) -> str:
         ("- fail:", Fail()),
         ("- fail: server_error", Fail("server_error")),
         ("- fail: {type: rate_limit, code: c}", Fail("c", "rate_limit")),
+        ("- fail: {code: c, message: Later.}", Fail("c", message="Later.")),
         ("- refuse: rate_limit_exceeded", Refuse("rate_limit_exceeded")),
         ("- refuse: {code: c, message: m, type: t}", Refuse("c", "m", "t")),
         ("- incomplete:", Incomplete()),

@@ -327,7 +327,13 @@ def test_functions_are_called_with_the_json_that_follows() -> None:
 
 def test_the_ways_to_end_a_response() -> None:
     plans: Iterator[Action] = iter(
-        [Fail("rate_limit_exceeded"), Silence(), Refuse("odd", "No."), Say("fine")]
+        [
+            Fail("rate_limit_exceeded"),
+            Silence(),
+            Refuse("odd", "No."),
+            Say("fine"),
+            Fail(message=""),
+        ]
     )
     client = Client(reply=lambda _: [next(plans)])
     response = at(client.respond()[-1], "response")
@@ -341,14 +347,29 @@ def test_the_ways_to_end_a_response() -> None:
     error = error_of(client.send("response.create", event_id="event_1"))
     assert (error["code"], error["event_id"]) == ("odd", "event_1")
     assert at(client.respond()[-1], "response", "status") == "completed"
+    told = at(client.respond()[-1], "response", "status_details", "error")
+    assert told == {"type": "server_error", "code": None, "message": ""}
     client.check()
+
+
+def test_input_that_does_not_fit_is_blamed_where_it_stands() -> None:
+    client = Client()
+    good: JsonValue = {"type": "function_call", "name": "f", "arguments": "{}"}
+    part: JsonValue = {"type": "text", "text": "Hi"}
+    bad: JsonValue = {"type": "message", "role": "user", "content": [part]}
+    error = error_of(client.send("response.create", response={"input": [good, bad]}))
+    assert error["param"] == "response.input[1].content[0].type"
 
 
 def test_a_refusal_that_comes_too_late_fails_the_response() -> None:
     client = Client(reply=lambda _: None)
     client.send("response.create")
     client.simulation.answer(client.unanswered[0], [Refuse("odd")], client.now)
-    assert at(client.run()[-1], "response", "status_details", "error", "code") == "odd"
+    assert at(client.run()[-1], "response", "status_details", "error") == {
+        "type": "invalid_request_error",
+        "code": "odd",
+        "message": "The request was refused.",
+    }
 
 
 def test_rate_limits_follow_the_response_where_they_are_asked_for() -> None:

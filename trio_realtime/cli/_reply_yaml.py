@@ -66,7 +66,9 @@ _SHAPES: Final[Mapping[str, _Shape]] = {
             "seconds": "seconds",
         },
     ),
-    "fail": _Shape(Fail, "code", {"code": "text", "type": "text"}, is_required=False),
+    "fail": _Shape(
+        Fail, "code", {"code": "text", "type": "text", "message": "text"}, is_required=False
+    ),
     "incomplete": _Shape(Incomplete, "reason", {"reason": "reason"}, is_required=False),
     "refuse": _Shape(Refuse, "code", {"code": "text", "message": "text", "type": "text"}),
     "silence": _Shape(Silence, "seconds", {"seconds": "seconds"}, is_required=False),

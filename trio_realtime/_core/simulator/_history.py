@@ -30,7 +30,7 @@ class History:
 
     def create(self, frame: ClientFrame) -> None:
         """Answer `conversation.item.create`."""
-        entry = self.entry(object_of(frame["item"]))
+        entry = self.entry(object_of(frame["item"]), "item")
         self._check_answers(entry)
         if self._stage.manner.rewrite_item_ids:
             entry.item["id"] = self._stage.id("item_")
@@ -47,8 +47,8 @@ class History:
         if entry.type == "mcp_approval_response" and not conversation.asks(asked):
             raise unknown_approval(asked)
 
-    def entry(self, item: Object) -> Entry:
-        """An item of the client's, checked and completed.
+    def entry(self, item: Object, where: str) -> Entry:
+        """An item of the client's, checked and completed; `where` is its place in the event.
 
         Raises:
             RefusedError: if it is not one of the items the server takes.
@@ -57,7 +57,11 @@ class History:
         spoken_in = text_of(at(stage.session, "audio", "input", "format", "type"))
         call_id = f"call_{stage.letters(16)}"
         return entry_from_item(
-            item, new_id=stage.id("item_"), new_call_id=call_id, format=spoken_in
+            item,
+            where=where,
+            new_id=stage.id("item_"),
+            new_call_id=call_id,
+            format=spoken_in,
         )
 
     def add(self, entry: Entry, previous_item_id: str | None = None) -> None:

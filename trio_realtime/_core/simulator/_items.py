@@ -133,13 +133,20 @@ _ITEM: Final = by_type(
 _WITH_STATUS: Final = ("message", "function_call")
 
 
-def entry_from_item(item: Object, *, new_id: str, new_call_id: str, format: str) -> Entry:  # noqa: A002
+def entry_from_item(
+    item: Object,
+    *,
+    where: str,
+    new_id: str,
+    new_call_id: str,
+    format: str,  # noqa: A002 - the wire's name
+) -> Entry:
     """Check an item that a client built, and complete it as the server does.
 
     Raises:
         RefusedError: if it is not one of the items the server takes.
     """
-    _ITEM(item, "item")
+    _ITEM(item, where)
     kind = text_of(item["type"])
     done: Object = {"id": text_of(item.get("id")) or new_id, "type": kind}
     if kind in _WITH_STATUS:

@@ -150,6 +150,8 @@ class Reply:
                 yield action.seconds
             elif isinstance(action, (Fail, Refuse)):
                 error: Object = {"type": action.type, "code": action.code}
+                if action.message is not None:
+                    error["message"] = action.message
                 self._cut("failed", {"type": "failed", "error": error})
                 return
             elif isinstance(action, Incomplete):

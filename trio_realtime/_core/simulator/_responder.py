@@ -122,6 +122,9 @@ class Fail:
     type: str = "server_error"
     """The type of that error."""
 
+    message: str | None = None
+    """Its message. Users quote some; the specification has none, so by default there is none."""
+
 
 @final
 @dataclass(frozen=True, slots=True)

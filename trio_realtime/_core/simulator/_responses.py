@@ -183,8 +183,8 @@ class Responses:
         return [
             conversation.find(text_of(item.get("id")), "retrieve")
             if item.get("type") == "item_reference"
-            else self._history.entry(item)
-            for item in objects_of(given)
+            else self._history.entry(item, f"response.input[{number}]")
+            for number, item in enumerate(objects_of(given))
         ]
 
     def check_free(self) -> None:
