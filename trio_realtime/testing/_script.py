@@ -109,8 +109,8 @@ class ScriptedServer(Host):
             answer_close: Whether a client's CLOSE is answered.
             seed: The seed of the ids the server chooses; by default another for each server.
             patience: How long the test may wait, in seconds of the Trio clock; None: for ever.
-                "auto" is 60, but under an autojump clock 3660: waiting costs nothing there, and
-                that is a minute more than a session can last.
+                "auto" is 60, but under an autojump clock, where waiting costs nothing, 600: a
+                client that is silent for longer needs more.
             watch: Is told of everything that passes on the wire.
             faults: What goes wrong on the wire. Such a client is seldom as strict as a script.
         """

@@ -62,7 +62,8 @@ class ScriptedRequest:
 
             await request.answer(["Let me see.", CallTool("weather", {"city": "Oslo"})])
 
-        Cancelled, a part of the response may have been sent.
+        Cancelled, a part of the response may have been sent; half way through an event, the
+        connection is broken.
 
         Raises:
             AssertionError: if it is an event that the server would refuse.
@@ -286,6 +287,8 @@ class ScriptedConnection:
 
     async def send(self, event: SentEvent) -> None:
         """Send any event. It gets an `event_id` if it has none.
+
+        Cancelled half way, the connection is broken: what is sent later goes nowhere.
 
         Raises:
             ValueError: if it has no type.
