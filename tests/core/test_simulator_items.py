@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from tests.core.simulated import Client, at, error_of
 from tests.testing.faithful import types_of
-from trio_realtime._core.simulator import CallTool, Say
+from trio_realtime._core.simulator import CallTool, Say, _simulation
 from trio_realtime.audio import tone
 
 CREATE = "conversation.item.create"
@@ -199,9 +199,34 @@ def test_items_wait_for_the_active_response_but_not_without_bound() -> None:  # 
     assert error_of(client.send(CREATE, item=item, event_id="e"))["event_id"] == "e"
 
 
+def test_what_waits_is_counted_until_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(json.dumps({"type": CREATE, "item": message("user")}))
+    monkeypatch.setattr(_simulation, "DEFERRED_BYTES_MAX", 2 * size)
+    client = Client()
+    for _ in range(2):
+        client.send("response.create")
+        assert client.send(CREATE, item=message("user")) == []
+        assert client.send(CREATE, item=message("user")) == []
+        assert error_of(client.send(CREATE, item=message("user")))["code"] == "too_many_items"
+        client.run()
+
+
 def test_nothing_is_answered_once_the_session_is_over() -> None:
     client = Client()
     client.simulation.expire()
     client.collect()
     assert client.raw("{") == []
     assert client.raw(json.dumps({"type": "response.create"})) == []
+    assert client.say("Hello") == []
+    assert client.simulation.conversation.items == []
+
+
+def test_a_session_ends_once_and_nothing_goes_on_by_itself() -> None:
+    client = Client(reply=lambda _: None)
+    client.send("response.create")
+    client.simulation.close(1000, "first")
+    client.simulation.close(1001, "second")
+    assert client.simulation.closing == (1000, "first")
+    assert client.simulation.due is None
+    client.simulation.answer(client.unanswered[0], [Say("Hi")], client.now)
+    assert client.simulation.due is None

@@ -280,3 +280,13 @@ def test_nobody_hears_what_is_said_out_of_band(after: float) -> None:
     frames += client.run(after)
     assert not [each for each in frames if "output_audio_buffer" in str(each["type"])]
     assert "response.output_audio.delta" not in types_of(frames)
+
+
+def test_what_follows_an_interruption_plays_at_once() -> None:
+    client = on_call(TEN)
+    client.send("response.create")
+    client.run(1)  # all of it is made, and a second of it heard
+    client.send("output_audio_buffer.clear")
+    client.send("response.create")
+    assert "output_audio_buffer.stopped" not in types_of(client.run(3))
+    assert types_of(client.run(0.2)) == ["output_audio_buffer.stopped"]

@@ -134,6 +134,8 @@ def test_empty_instructions_are_those_the_session_began_with() -> None:
     client.update(instructions="Be brief.")
     (updated,) = client.update(instructions="")
     assert updated["session"] == client.opening[0]["session"]
+    (updated,) = client.listen_with(transcription={"model": "whisper-1", "prompt": ""})
+    assert at(updated, "session", *INPUT, "transcription", "prompt") == ""
 
 
 def test_a_custom_voice_is_shown_by_its_id() -> None:
@@ -190,12 +192,14 @@ def test_each_model_has_its_own_defaults(model: str, voice: str, silence_ms: int
     assert at(vad, "silence_duration_ms") == silence_ms
 
 
-def test_what_was_heard_of_a_voice_locks_it_also_once_it_is_deleted() -> None:
+@pytest.mark.parametrize("cut", [True, False])
+def test_what_was_heard_of_a_voice_locks_it_also_once_it_is_deleted(*, cut: bool) -> None:
     client = Client()
     client.say("Hello")
     client.respond()
     item_id = client.simulation.conversation.last_id
-    client.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=0)
+    if cut:
+        client.send("conversation.item.truncate", item_id=item_id, content_index=0, audio_end_ms=0)
     client.send("conversation.item.delete", item_id=item_id)
     error = error_of(client.update(audio={"output": {"voice": "cedar"}}))
     assert error["code"] == "cannot_update_voice"

@@ -259,6 +259,11 @@ async def test_drivers_do_nothing_once_the_session_is_over() -> None:
             assert [frame["type"] for frame in client.frames] == ["session.created"]
         await session.wait_closed()
         drive_all(session)
+        async with raw_client(server) as client:
+            await client.receive()
+        session = server.sessions[1]
+        await session.wait_closed()
+        drive_all(session)
     drive_all(session)
     assert session.conversation.items == []
 

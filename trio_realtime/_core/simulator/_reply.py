@@ -10,7 +10,6 @@ was recorded in the beta's shape; that a failure does the same is our choice.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -264,7 +263,7 @@ class Reply:
             "id": self.id,
             "status": status,
             "status_details": details,
-            "output": [copy.deepcopy(item) for item in self._done],
+            "output": [*self._done],
             "conversation_id": None if self.conversation is None else self.conversation.id,
             "output_modalities": self._setting("output_modalities"),
             "max_output_tokens": self._setting("max_output_tokens"),

@@ -263,7 +263,7 @@ class Responses:
     def late_done(self, seconds: float, *, stays_active: bool, duplicates: int) -> None:
         """Have the `response.done` of the active response, or of the next, come late."""
         late = Late(seconds, stays_active, duplicates)
-        if self.active is not None and self.active.begun:
+        if self.active is not None:
             self.active.late = late
         else:
             self._late = late

@@ -215,7 +215,6 @@ class Turns:
         self._check_quiet()
         if self._answering.is_answering:
             raise RuntimeError("a response is active: the idle timeout counts from its end")
-        self.idle.stop()
         self._nothing_said(self._input.position_ms)
 
     def _nothing_said(self, begins_ms: int) -> None:
