@@ -210,6 +210,8 @@ def _field_fits(value: object, wanted: object) -> bool:
 
 
 def test_audio_is_compared_as_bytes_and_shown_by_its_length() -> None:
+    for text, shown in (("A" * 63, "got 'AAA"), ("A" * 64, "got <48 bytes as base64>")):
+        assert shown in failure([{"type": "a", "audio": text}], like("a", audio=7))
     audio = bytes(100)
     event = {"type": "a", "audio": base64.b64encode(audio).decode()}
     assert_events([event], like("a", audio=audio))
@@ -333,6 +335,11 @@ def test_events_that_are_nearly_the_wanted_one_are_explained() -> None:
         [DONE, *events_of("a"), DONE], ..., any_order("b", like("response.done", event_id="x"))
     )
     assert shown.count("event_id: wanted 'x', got 'event_1'") == 2
+
+
+def test_three_of_a_kind_are_one_line() -> None:
+    assert "     1  a  (3 times)" in failure(events_of("b", "a", "a", "a"), "b", ..., "c")
+    assert "times" not in failure(events_of("b", "a", "a"), "b", ..., "c")
 
 
 def test_an_excluded_event_is_called_so() -> None:

@@ -362,7 +362,8 @@ async def test_it(realtime_cassette, upstream, autojump_clock):
 class TestClass:
     @pytest.mark.parametrize("way", ["a/b"])
     @pytest.mark.realtime_schedules(1)
-    async def test_it(self, realtime_cassette, upstream, autojump_clock, way):
+    @pytest.mark.parametrize("number", [1])
+    async def test_it(self, realtime_cassette, upstream, autojump_clock, way, number):
         assert await ask(realtime_cassette) == "From upstream"
 
 @pytest.mark.realtime_schedules(2)
@@ -383,7 +384,7 @@ async def test_mine(realtime_cassette, upstream, autojump_clock):
     made = {str(path.relative_to(project.path)) for path in project.path.rglob("*.jsonl")}
     assert made == {
         "cassettes/test_talk/test_it.jsonl",
-        "cassettes/test_talk/TestClass.test_it[a_b].jsonl",
+        "cassettes/test_talk/TestClass.test_it[1-a_b].jsonl",
         "cassettes/test_talk/test_schedules.jsonl",
         "tapes/mine.jsonl",
     }

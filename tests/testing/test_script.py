@@ -275,6 +275,12 @@ async def test_the_table_is_no_wider_than_a_terminal() -> None:
     assert any(line.startswith(f"  c.{'d' * 30}.{'e' * 30}…  ") for line in rows)
     assert any(line[start:].startswith("'actual actual") for line in rows)
 
+    async def short(line: ScriptedConnection) -> None:
+        await line.expect("response.create", **{"n" * 30: "expected " * 20})
+
+    shown = str(await fails(ask_and_leave, short))
+    assert f"! {'n' * 30}  '{('expected ' * 6)[:46]}…  -" in shown  # whole, for the rest is narrow
+
 
 async def test_keys_are_kept_out_of_failures() -> None:
     key = "sk-proj-abcdefghijklmnop1234"
@@ -346,6 +352,29 @@ async def test_another_client_than_the_accepted_one_is_pointed_at() -> None:
             await server.expect("response.create")
 
     assert "accept" not in str(await fails(once))
+
+    async def by_the_connection(server: ScriptedServer) -> None:
+        await ask_and_leave(server)
+        for _ in range(2):
+            await server.connections[0].expect("response.create")
+
+    assert "accept" not in str(await fails(by_the_connection))
+
+
+async def test_a_client_that_takes_no_notice_of_being_cancelled_changes_nothing() -> None:
+    async def script(line: ScriptedConnection) -> None:
+        await line.expect("response.cancel")
+
+    async def deaf(server: ScriptedServer) -> None:
+        async with connected(server) as conn:
+            await conn.response.create()
+            await conn.response.create()
+            with trio.CancelScope(shield=True):
+                await trio.testing.wait_all_tasks_blocked()
+
+    failure = await fails(deaf, script)
+    assert "another event" in str(failure)
+    assert not hasattr(failure, "__notes__")
 
 
 async def test_what_is_ignored_need_not_be_expected() -> None:

@@ -264,6 +264,15 @@ async def test_an_event_starts_the_count_anew_but_an_ignored_one_does_not(
     assert seconds == pytest.approx(16)
 
 
+async def test_a_client_that_connects_starts_the_count_anew(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with ScriptedServer(greeting=False, patience=10) as server:
+        await trio.sleep(9)
+        async with raw_client(server):
+            await trio.sleep(9)
+
+
 async def test_patience_may_be_endless(autojump_clock: trio.testing.MockClock) -> None:
     async def script(line: ScriptedConnection) -> None:
         await line.expect("response.create")
