@@ -216,8 +216,8 @@ def test_nothing_is_answered_once_the_session_is_over() -> None:
     client.simulation.expire()
     client.collect()
     assert client.raw("{") == []
-    assert client.raw(json.dumps({"type": "response.create"})) == []
     assert client.say("Hello") == []
+    assert client.raw(json.dumps({"type": "response.create"})) == []
     assert client.simulation.conversation.items == []
 
 

@@ -134,7 +134,8 @@ def test_empty_instructions_are_those_the_session_began_with() -> None:
     client.update(instructions="Be brief.")
     (updated,) = client.update(instructions="")
     assert updated["session"] == client.opening[0]["session"]
-    (updated,) = client.listen_with(transcription={"model": "whisper-1", "prompt": ""})
+    client.listen_with(transcription={"model": "whisper-1", "prompt": "Names"})
+    (updated,) = client.listen_with(transcription={"prompt": ""})
     assert at(updated, "session", *INPUT, "transcription", "prompt") == ""
 
 
