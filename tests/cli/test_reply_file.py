@@ -145,6 +145,8 @@ def test_a_file_that_cannot_be_read_or_is_of_another_kind_is_one_line(tmp_path: 
     ("body", "told"),
     [
         ("return 1 / 0", ":3: ZeroDivisionError: division by zero"),
+        # Where it happened, not who called for it.
+        ("def f():\n        return 1 / 0\n    f()", ":4: ZeroDivisionError: division by zero"),
         ("return 7", ": TypeError: a responder answers with an action or a text, not 7"),
     ],
 )

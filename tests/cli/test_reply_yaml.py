@@ -44,6 +44,7 @@ def complaint(tmp_path: Path, text: str | bytes) -> str:
     [
         ("- Hello, you!", Say("Hello, you!")),
         ("- no", Say("no")),
+        ("\ufeff- by an editor on Windows", Say("by an editor on Windows")),
         ("- 42", Say("42")),
         ("- silence", Silence()),
         ("- 'silence'", Say("silence")),

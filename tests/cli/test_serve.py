@@ -169,6 +169,16 @@ async def test_a_terminal_gets_a_view_in_place_of_a_log(capsys: pytest.CaptureFi
     assert len(printed.lines) == 1
 
 
+async def test_a_quiet_terminal_gets_no_view(capsys: pytest.CaptureFixture[str]) -> None:
+    display = Display()
+    to = io.StringIO()
+    display.errors = Console(file=to, force_terminal=True, width=120, height=40)
+    async with serving(Serving(quiet=True), capsys, display) as printed:
+        await use(printed.lines[0])
+        await trio.testing.wait_all_tasks_blocked(0.01)
+    assert to.getvalue() == ""
+
+
 async def test_a_seed_is_chosen_and_told_and_chooses_the_ids(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -91,6 +91,7 @@ def test_what_is_written_is_read_again() -> None:
         ("{}", 'it is no cassette: its first line has no "cassette" number'),
         ('{"cassette": 2}', "it has format 2, and this release reads 1"),
         ('{"cassette": 1, "audio": "loud"}', 'a policy is "cut" or "keep", not \'loud\''),
+        ('{"cassette": 0}', "it has format 0, and this release reads 1"),
         ('{"cassette": true}', 'its first line has no "cassette" number'),
         ('{"cassette": 1}\n{"at": 1e999}', "it, line 2: not JSON (1e999 is no number)"),
         ('{"cassette": 1}\n{"at": NaN}', "it, line 2: not JSON (NaN is no number)"),
@@ -695,6 +696,27 @@ def test_what_was_redacted_stands_for_anything() -> None:
     entries = entries_of((0.0, "client", {"a": "[redacted] " * 30 + "."}))
     with pytest.raises(MismatchError):
         send(playback(entries), {"a": "a " * 5000})
+
+
+def test_what_differs_elsewhere_than_in_ids_is_marked_and_ids_are_not() -> None:
+    """Also those that stand behind the first difference."""
+    played = playback(
+        entries_of((0.0, "client", {"type": "t", "n": 1, "event_id": "event_recorded0"}))
+    )
+    with pytest.raises(MismatchError) as caught:
+        send(played, {"type": "t", "n": 2, "event_id": "event_ours"})
+    marked = [line for line in str(caught.value).split("\n") if " | " in line]
+    assert len(marked) == 1
+    assert '"n": 1' in marked[0]
+
+
+def test_time_that_runs_backwards_stands_still() -> None:
+    played = playback(entries_of((5.0, "server", 1), (1.0, "server", 2)), now=7.0)
+    for _ in range(2):
+        step = played.next_step()
+        assert step is not None
+        assert step.due == 7.0
+        played.done(step.due)
 
 
 # ---- Looser matches ----

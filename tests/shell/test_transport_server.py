@@ -206,6 +206,13 @@ async def test_what_is_no_upgrade_is_answered(request_: bytes, answered: bytes |
         assert b"\r\nConnection: close\r\n" in answer
 
 
+async def test_an_upgrade_is_one_in_any_case() -> None:
+    ours, theirs = pipe_pair()
+    await ours.send_all(b"GET /v1?a=b HTTP/1.1\r\nHost: localhost\r\n" + UPGRADE + b"\r\n")
+    request = await accept_websocket(theirs)
+    assert (request.path, request.query) == ("/v1", "a=b")
+
+
 async def test_a_client_that_is_gone_before_it_asked_is_the_networks() -> None:
     for words in (b"", b"GET / HTTP/1.1\r\n\r\n"):
         ours, theirs = pipe_pair()

@@ -191,6 +191,7 @@ async def test_who_says_something_else_ends_the_block_and_is_told_where(
     with pytest.RaisesGroup(AssertionError) as caught:
         async with replay(path) as server:
             await ask(server.endpoint, "Hello they")
+    assert getattr(caught.value, "__notes__", []) == []
     told = str(caught.value.exceptions[0])
     assert f"cassette  {path}, line 6, connection 1, conversation.item.create\n" in told
     assert "at        item.content[0].text\n" in told
@@ -266,6 +267,69 @@ async def test_a_deadline_that_strikes_meanwhile_does_not_hide_what_was_missing(
             with trio.fail_after(5):
                 await raw.receive()
     assert "the cassette still waits for a " in late.value.__notes__[0]
+
+
+async def fails_when_cancelled() -> None:
+    try:
+        await trio.sleep_forever()
+    finally:
+        raise LookupError("not the deadline's fault")
+
+
+async def test_a_deadline_does_not_hide_what_else_went_wrong(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    path = cassette(tmp_path / "a.jsonl", frame("client", {"type": "a"}))
+    with pytest.raises(LookupError) as alone:
+        with trio.fail_after(5):
+            async with replay(path) as server:
+                await server.connect()
+                await server.connect()
+                await fails_when_cancelled()
+    assert "the cassette still waits for the connection" in alone.value.__notes__[0]
+    with pytest.RaisesGroup(LookupError, flatten_subgroups=True) as grouped:
+        with trio.fail_after(5):
+            async with replay(path), trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep_forever)
+                await fails_when_cancelled()
+    assert "the cassette still waits for the connection" in grouped.value.__notes__[0]
+
+
+async def test_who_cancels_while_the_end_waits_waits_for_it(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """What was missing is told all the same, and nobody is left behind."""
+    path = cassette(tmp_path / "a.jsonl", frame("client", {"type": "a"}))
+    async with trio.open_nursery() as nursery:
+        began = trio.current_time()
+        with trio.CancelScope() as scope, pytest.raises(AssertionError, match="still waits for a "):
+            async with replay(path) as server:
+                await nursery.start(stay, server)  # noqa: ASYNC111 - it stays for longer
+                scope.deadline = trio.current_time() + 0.5
+        assert trio.current_time() == began + 0.5
+        nursery.cancel_scope.cancel()
+
+
+async def test_nothing_goes_on_for_a_client_that_has_left(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    path = tmp_path / "a.jsonl"
+
+    async def tasks() -> int:
+        await trio.sleep(60)
+        return trio.lowlevel.current_statistics().tasks_living
+
+    async with SimulatedServer(answer_close=False) as real, record(path, real.endpoint) as server:
+        before = await tasks()
+        await ask(server.endpoint)
+        # One that waits in vain for its client is the simulated server's.
+        assert await tasks() <= before + 1
+    path = cassette(tmp_path / "b.jsonl", frame("server", {"type": "a"}, at=1e9))
+    async with replay(path) as server:
+        before = await tasks()
+        async with raw_to(server):
+            pass
+        assert await tasks() == before
 
 
 async def test_who_cancels_the_block_is_not_bothered(
@@ -429,6 +493,33 @@ async def test_new_episodes_are_played_where_they_are_and_added_where_not(
     async with replay(path) as server:
         for model in ("b", "a", "a"):
             await ask(server.endpoint, model=model)
+
+
+async def test_new_episodes_are_kept_only_if_the_old_ones_were_played(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    path = tmp_path / "a.jsonl"
+    await taped(path, "Hello")
+    before = path.read_text()
+    async with SimulatedServer() as real:
+        with pytest.raises(AssertionError, match="still waits for the connection") as caught:
+            async with use_cassette(path, "new_episodes", real.endpoint) as server:
+                await ask(server.endpoint, model="another")
+    assert path.read_text() == before
+    assert caught.value.__notes__ == [f"what was recorded until then is in {path}.partial"]
+
+
+async def test_new_episodes_are_added_by_the_policies_of_the_old(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    path = tmp_path / "a.jsonl"
+    async with SimulatedServer() as real:
+        async with record(path, real.endpoint, text="cut") as server:
+            await ask(server.endpoint, "Hello")
+        async with use_cassette(path, "new_episodes", real.endpoint) as server:
+            await ask(server.endpoint, "Hello")
+            await ask(server.endpoint, "Hello")
+    assert "Hello" not in path.read_text()
 
 
 async def test_new_episodes_are_added_to_a_cassette_without_any(

@@ -35,7 +35,8 @@ from trio_realtime import (
     open_realtime,
 )
 from trio_realtime._core.cassette import Header
-from trio_realtime._transport import TransportClosed
+from trio_realtime._options import DEFAULT_OPTIONS
+from trio_realtime._transport import TransportClosed, open_transport
 from trio_realtime._transport._server import ServerWebSocket
 from trio_realtime.testing import (
     CassetteError,
@@ -357,6 +358,20 @@ async def test_a_refusal_is_passed_on_and_played_again(
         await ask(server.endpoint)
 
 
+async def test_what_concerns_one_connection_is_not_passed_on_to_another(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The length of a refusal is said once, and it is right."""
+    async with SimulatedServer() as real, record(tmp_path / "a.jsonl", real.endpoint) as server:
+        real.refuse_connection(429, retry_after=2, body="No, not you.")
+        with pytest.raises(HandshakeRejectedError) as caught:
+            async with open_realtime("m", endpoint=server.endpoint):
+                pass
+    names = [name.lower() for name, _ in caught.value.headers]
+    assert names.count("content-length") == 1
+    assert "retry-after" in names
+
+
 async def test_of_a_refusal_nothing_is_kept_that_tells_who_asked(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -378,6 +393,7 @@ async def test_a_server_that_is_not_there_is_told_and_not_recorded(
     peer: Peer, status: int, tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     path = tmp_path / "a.jsonl"
+    began = trio.current_time()
     async with trio.open_nursery() as nursery:
         async with record(path, PeerEndpoint(nursery, peer)) as server:
             with pytest.RaisesGroup(HandshakeRejectedError) as caught:
@@ -389,6 +405,7 @@ async def test_a_server_that_is_not_there_is_told_and_not_recorded(
     assert rejected.status_code == status
     assert "the recorder" in rejected.body
     assert files_in(tmp_path) == []
+    assert trio.current_time() - began <= DEFAULT_OPTIONS.connect_timeout
 
 
 @final
@@ -450,6 +467,28 @@ async def test_no_secret_is_on_the_disk_in_any_line(  # promise 9
     assert [(canary, line) for canary in CANARIES for line in lines if canary in line] == []
 
 
+async def test_keys_without_a_shape_are_known_by_their_value(  # promise 9
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    """The real server's, and those that clients show us."""
+    path = tmp_path / "a.jsonl"
+    theirs = "canary-that-the-client-showed"
+    async with trio.open_nursery() as nursery:
+        endpoint = PeerEndpoint(nursery, echo)
+        async with record(path, endpoint) as server:
+            shown = OpenAIEndpoint(theirs, base_url="http://localhost/v1")
+            asked = await shown.handshake(Target(model="m"))
+            async with trio.open_nursery() as inner:
+                raw = await open_transport(inner, await server.connect(), asked, DEFAULT_OPTIONS)
+                await raw.send(json.dumps({"text": f"{theirs} and {endpoint.key}"}))
+                assert endpoint.key in str(await raw.receive())
+                await raw.aclose()
+        nursery.cancel_scope.cancel()
+    written = path.read_text()
+    assert written.count("[redacted] and [redacted]") == 2
+    assert "canary" not in written
+
+
 async def test_a_key_that_cannot_be_taken_out_ends_the_block_and_leaves_no_file(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -508,6 +547,13 @@ async def test_a_disk_that_is_full_ends_the_block_and_what_there_is_is_told(
     assert caught.value.__notes__ == [f"what was recorded until then is in {path}.partial"]
     assert files_in(tmp_path) == ["a.jsonl.partial"]
     assert (tmp_path / "a.jsonl.partial").stat().st_size == 900
+
+
+def test_a_line_that_the_disk_took_half_of_is_told(tmp_path: Path) -> None:
+    file = CassetteFile(tmp_path / "a.jsonl", b"the header\n")
+    with disk_of(15), pytest.raises(CassetteError, match="cannot be written"):
+        file.write("a long line")
+    file.leave()
 
 
 async def test_two_recordings_of_one_cassette_are_told_apart(

@@ -180,11 +180,16 @@ class CassetteServer(Host):
             else:
                 self._file.leave()
         if unplayed and (failure is None or _is_deadline(failure)):
-            raise AssertionError(unplayed)
+            missing = AssertionError(unplayed)
+            self._note_partial(missing)
+            raise missing
         if failure is None:
             return
         if unplayed and not self._broken:
             failure.add_note(unplayed)
+        self._note_partial(failure)
+
+    def _note_partial(self, failure: BaseException) -> None:
         if self._file is not None and self._file.is_begun:
             failure.add_note(f"what was recorded until then is in {self._file.partial}")
 

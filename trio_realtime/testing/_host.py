@@ -173,7 +173,12 @@ class Host(ABC):
             await manager.__aexit__(exc_type, exc, traceback)  # noqa: ASYNC102 - cancelled above
         else:
             # The body's own failure is not the server's: it goes on as it is, in no group.
-            await manager.__aexit__(None, None, None)  # noqa: ASYNC102 - cancelled above
+            try:
+                await manager.__aexit__(None, None, None)  # noqa: ASYNC102 - cancelled above
+            except BaseException as error:  # noqa: ASYNC103 - the body's failure goes on
+                # Who cancels us as well does not hide that failure.
+                if exc is None or not _is_nothing_but_cancellation(error):
+                    raise
 
     async def listen(
         self,
@@ -321,6 +326,13 @@ class Host(ABC):
         except Exception:
             self._failed = True
             raise
+
+
+def _is_nothing_but_cancellation(exc: BaseException) -> bool:
+    if isinstance(exc, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", exc)
+        return all(_is_nothing_but_cancellation(each) for each in group.exceptions)
+    return isinstance(exc, trio.Cancelled)
 
 
 def _is_cancellation(exc: BaseException) -> bool:
