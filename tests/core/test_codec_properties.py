@@ -5,6 +5,7 @@ import pickle
 from collections.abc import Callable
 from typing import cast
 
+import pytest
 from hypothesis import given, settings, strategies as st
 from pydantic import JsonValue
 
@@ -83,6 +84,15 @@ def test_json_that_is_no_known_event_is_preserved(
     assert isinstance(event, UnknownEvent | InvalidEvent)
     assert event.data == value
     assert canonical(json.loads(encode(event))) == canonical(value)
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES))
+def test_an_event_that_lacks_any_one_member_is_delivered_as_it_came(name: str) -> None:
+    for place in _places(golden(name)):
+        frame = golden(name)
+        _mutated(frame, place, None, "remove")
+        event = (decode_server if name in SERVER_CLASSES else decode_client)(json.dumps(frame))
+        assert json.loads(encode(event)) == frame, place
 
 
 @settings(max_examples=400)

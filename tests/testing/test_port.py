@@ -6,6 +6,7 @@ import json
 
 import pytest
 import trio
+import trio.testing
 import trio_websocket
 
 from tests.network.servers import client_context, server_context
@@ -73,3 +74,16 @@ async def test_a_server_in_memory_can_begin_to_listen_once() -> None:
         with trio.fail_after(10):
             async with open_realtime("gpt-realtime-2.1", endpoint=server.endpoint) as conn:
                 assert str(server.port) in conn.url
+
+
+async def test_a_task_that_is_given_to_a_server_that_was_left_is_not_begun() -> None:
+    begun: list[str] = []
+
+    async def task() -> None:
+        begun.append("too late")
+
+    async with SimulatedServer() as server:
+        pass
+    server.start(task)
+    await trio.testing.wait_all_tasks_blocked()
+    assert begun == []

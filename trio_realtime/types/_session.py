@@ -21,7 +21,7 @@ from trio_realtime.types._audio import (
 from trio_realtime.types._base import Number, ReceivedModel, SentModel, Unrecognised
 from trio_realtime.types._content import PromptVariable
 from trio_realtime.types._tools import Tool, ToolChoice
-from trio_realtime.types._unknown import OPEN, Unknown
+from trio_realtime.types._unknown import OPEN, TAGGED, Unknown
 
 RealtimeModel: TypeAlias = Literal[
     "gpt-4o-mini-realtime-preview",
@@ -157,7 +157,7 @@ class UnknownTruncation(Unknown):
 
 
 Truncation: TypeAlias = Annotated[
-    TruncationOption | str | RetentionRatio | UnknownTruncation,
+    TruncationOption | str | Annotated[RetentionRatio, TAGGED] | UnknownTruncation,
     OPEN,
 ]
 """What happens when the conversation outgrows the model."""

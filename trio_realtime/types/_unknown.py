@@ -101,6 +101,25 @@ def _union_of(members: Iterable[object]) -> object:
 OPEN: Final = _Open()
 
 
+class _Tagged:
+    """Marks a model that is the only one in its union: read without its `type` it is not known.
+
+    Unions of several models look at the `type` first. This one would take what has none, and the
+    model would write its own when it is written back.
+    """
+
+    def __get_pydantic_core_schema__(
+        self, source: type[BaseModel], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        (tag,) = _tags_of(source)
+        built = handler(source)
+        read = core_schema.tagged_union_schema({tag: built}, discriminator="type")
+        return core_schema.json_or_python_schema(json_schema=read, python_schema=built)
+
+
+TAGGED: Final = _Tagged()
+
+
 class _Arm:
     def __init__(self, arm: type[Unknown], known: object) -> None:
         self._arm = arm
