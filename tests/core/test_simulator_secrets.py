@@ -79,7 +79,7 @@ def test_a_key_is_for_sessions_of_one_kind(
     ("asked", "code", "param"),
     [
         ([], "invalid_type", "body"),
-        ({"sesion": {}}, "unknown_parameter", "sesion"),
+        ({"zession": {}}, "unknown_parameter", "zession"),
         ({"session": "realtime"}, "invalid_type", "session"),
         ({"session": {"model": "m"}}, "missing_required_parameter", "session.type"),
         ({"session": {"type": "voice"}}, "invalid_value", "session.type"),
