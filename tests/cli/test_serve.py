@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import re
 import signal
 import socket
@@ -25,6 +26,7 @@ from trio_realtime.cli._display import Display
 from trio_realtime.cli._problem import ProblemError
 from trio_realtime.cli._serve import Serving
 from trio_realtime.events import ResponseDone
+from trio_realtime.testing import SimulatedServer
 from trio_realtime.types import Response
 
 BASE_URL = re.compile(r"(https?)://127\.0\.0\.1:(\d+)/v1")
@@ -348,3 +350,41 @@ async def test_a_process_prints_its_lines_and_ends_without_a_traceback(
     assert b"> response.done  completed" in complaints
     assert rest == b""
     assert not is_there(authority)
+
+
+OPTIONS: list[tuple[list[str], str, object]] = [
+    (["--api-key", "sk-right"], "api_key", "sk-right"),
+    (["--voice"], "voice", "espeak-ng"),
+    (["--tokens-per-second", "inf"], "tokens_per_second", math.inf),
+    (["--audio-speed", "2"], "audio_speed", 2.0),
+    (["--latency", "0.4"], "latency", 0.4),
+    (["--session-seconds", "60"], "session_seconds", 60.0),
+    (["--rate-limits"], "rate_limits", True),
+    (["--omit-session-created"], "omit_session_created", True),
+    (["--rewrite-item-ids"], "rewrite_item_ids", True),
+    (["--omit-metadata"], "echo_metadata", False),
+    (["--omit-event-ids"], "omit_event_ids", True),
+    (["--late-errors", "0.9"], "late_errors", 0.9),
+    (["--event-order", "xai"], "event_order", "xai"),
+    (["--never-close"], "answer_close", False),
+]
+
+
+@pytest.mark.parametrize(("option", "argument", "value"), OPTIONS)
+def test_an_option_changes_one_argument_of_the_server(
+    option: list[str], argument: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Serving] = []
+
+    async def note(display: Display, serving: Serving) -> None:
+        del display
+        await trio.lowlevel.checkpoint()
+        asked.append(serving)
+
+    monkeypatch.setattr(_serve, "serve", note)
+    assert main(["serve"]) == 0
+    assert main(["serve", *option]) == 0
+    usual, other = (dict(serving.server) for serving in asked)
+    assert usual[argument] != value
+    assert other == {**usual, argument: value}
+    SimulatedServer(**asked[0].server)  # which takes them all

@@ -222,6 +222,22 @@ def serve(
             rich_help_panel=_VARIANTS,
         ),
     ] = False,
+    omit_event_ids: Annotated[
+        bool,
+        typer.Option(
+            "--omit-event-ids",
+            help="Send events without event_id.",
+            rich_help_panel=_VARIANTS,
+        ),
+    ] = False,
+    late_errors: Annotated[
+        float,
+        typer.Option(
+            help="Seconds until a commit of too little audio is refused; the real server's took"
+            " 0.8 to 1.0.",
+            rich_help_panel=_VARIANTS,
+        ),
+    ] = 0.0,
     event_order: Annotated[
         Literal["openai", "xai"],
         typer.Option(help="Send events in the order of this server.", rich_help_panel=_VARIANTS),
@@ -262,6 +278,8 @@ def serve(
             "omit_session_created": omit_session_created,
             "rewrite_item_ids": rewrite_item_ids,
             "echo_metadata": not omit_metadata,
+            "omit_event_ids": omit_event_ids,
+            "late_errors": late_errors,
             "event_order": event_order,
             "answer_close": not never_close,
         },
