@@ -39,9 +39,6 @@ SILENCE = base64.b64encode(bytes(480)).decode()
 SPEECH = base64.b64encode(bytes(range(240)) * 2).decode()
 
 
-# ---- Lines ----
-
-
 def text_of(cassette: Cassette) -> str:
     lines = [line_from_header(cassette.header), *map(line_from_entry, cassette.entries)]
     return "\n".join(lines) + "\n"
@@ -159,9 +156,6 @@ def test_a_line_that_is_none_is_named(fields: JsonValue, complaint: str) -> None
         cassette_from_text('{"cassette": 1}\n\n' + json.dumps(fields), "it")
     assert str(caught.value).startswith("it, line 3: ")
     assert complaint in str(caught.value)
-
-
-# ---- Scrubbing ----
 
 
 def scrubbed(
@@ -383,9 +377,6 @@ def test_other_bytes_may_be_audio() -> None:
             keeping.message("client", data)
 
 
-# ---- Playing ----
-
-
 def entries_of(
     *messages: tuple[float, Side, JsonValue] | tuple[float, What],
 ) -> tuple[Entry, ...]:
@@ -585,8 +576,6 @@ def test_texts_that_are_no_json_are_told_by_what_they_are() -> None:
         played.receive("b", 0.0)
 
 
-# ---- Ids ----
-
 RECORDED = "item_recorded0recorded00"
 OURS = "item_ours0ours0ours0ours"
 
@@ -719,9 +708,6 @@ def test_time_that_runs_backwards_stands_still() -> None:
         played.done(step.due)
 
 
-# ---- Looser matches ----
-
-
 def test_types_alone_may_count() -> None:
     entries = entries_of(
         (0.0, "client", {"type": "t", "event_id": "event_recorded0", "n": 1}),
@@ -742,9 +728,6 @@ def test_a_function_may_decide() -> None:
     send(playback(entries, match=much_alike), {"type": "txx"})
     with pytest.raises(MismatchError, match="what match= takes for the same"):
         send(playback(entries, match=much_alike), {"type": "uuu"})
-
-
-# ---- Audio that was cut ----
 
 
 @pytest.mark.parametrize(
@@ -796,9 +779,6 @@ def test_cut_audio_is_matched_by_its_length_and_its_digest() -> None:
     send(playback(entries), frame)
     with pytest.raises(MismatchError, match=r"at        audio\.\$audio\.sha256\n"):
         send(playback(entries), {**frame, "audio": SILENCE})
-
-
-# ---- Several connections ----
 
 
 def shelf_of(*parts: What, match: Match = "exact", speed: float = 1.0) -> Shelf:

@@ -251,9 +251,6 @@ def test_a_fault_changes_no_other_lot() -> None:
     assert jitters(Faults(jitter=1)) == jitters(Faults(jitter=1, duplicate=0.5, unknown=0.5))
 
 
-# ---- Bytes ----
-
-
 class Flow:
     """A flow, and what it noted."""
 
@@ -318,9 +315,6 @@ def test_a_reader_that_does_not_read_has_read_the_upgrade() -> None:
     assert flow.reads_at < 0
     flow.begin()
     assert flow.reads_at == math.inf
-
-
-# ---- Any plan ----
 
 
 @given(st.integers(), st.lists(st.sampled_from("ab "), max_size=80))

@@ -185,9 +185,6 @@ def test_another_url_is_refused(url: str) -> None:
         proxy_from_url(url)
 
 
-# ---- The environment ----
-
-
 @pytest.mark.parametrize(
     ("environment", "scheme", "expected"),
     [

@@ -72,9 +72,6 @@ async def test_cancelling_while_connecting_leaves_nothing_open() -> None:
     assert scope.cancelled_caught
 
 
-# ---- TLS ----
-
-
 # pain 20
 async def test_tls_is_put_on_tcp_and_trusts_what_the_context_trusts() -> None:
     stages: list[str] = []
@@ -183,9 +180,6 @@ async def test_a_stream_factory_that_fails_is_a_connect_error() -> None:
 
     with pytest.raises(ConnectError, match="no luck"):
         await open_stream("ws://localhost/", stream_factory=broken)
-
-
-# ---- Unix sockets ----
 
 
 async def test_a_unix_socket_takes_the_place_of_the_host(tmp_path: Path) -> None:

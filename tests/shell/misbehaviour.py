@@ -36,9 +36,6 @@ from trio_realtime._transport._server import ServerWebSocket
 Body: TypeAlias = Callable[[RealtimeConnection], Awaitable[None]]
 
 
-# ---- What the program does ----
-
-
 async def leaves(conn: RealtimeConnection) -> None:
     """Fall out of the block at once."""
 
@@ -55,9 +52,6 @@ async def sends_much(conn: RealtimeConnection) -> None:
 
 async def queues_much(conn: RealtimeConnection) -> None:
     conn.send_nowait({"type": "input_audio_buffer.append", "audio": "A" * 16_000_000})
-
-
-# ---- Some more peers ----
 
 
 async def stalls_in_tls(stream: trio.abc.Stream) -> None:
@@ -105,9 +99,6 @@ unauthorized_without_end: Final = peers.says(
 breaks_the_protocol: Final = peers.writes(
     peers.text(peers.SESSION_CREATED) + peers.frame(0x0B, b"what opcode is this?")
 )
-
-
-# ---- The table ----
 
 
 @dataclass(frozen=True, kw_only=True)

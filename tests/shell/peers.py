@@ -76,9 +76,6 @@ def close(code: int, reason: str = "") -> bytes:
     return frame(8, code.to_bytes(2, "big") + reason.encode())
 
 
-# ---- Where a peer is ----
-
-
 async def serve(peer: Peer, stream: trio.abc.Stream) -> None:
     """Run a peer whose client may vanish."""
     with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
@@ -140,9 +137,6 @@ async def tcp_peer(peer: Peer, host: str = "127.0.0.1") -> AsyncGenerator[int]:
         nursery.cancel_scope.cancel()
 
 
-# ---- While opening ----
-
-
 async def black_hole(stream: trio.abc.Stream) -> None:
     """Takes the connection, reads nothing, says nothing: a black hole for proxy, TLS, upgrade."""
     await trio.sleep_forever()
@@ -191,9 +185,6 @@ too_many_requests: Final = says(
     b"Content-Length: %d\r\n\r\n%b" % (len(_SLOW_DOWN), _SLOW_DOWN),
     ends=False,
 )
-
-
-# ---- After the upgrade ----
 
 
 def upgraded(behave: Callable[[ServerWebSocket, trio.abc.Stream], Awaitable[None]]) -> Peer:

@@ -252,9 +252,6 @@ def test_a_program_that_catches_ctrl_c_in_the_block_goes_on_with_nothing_torn(
     assert caught > RUNS / 4
 
 
-# ---- By another thread, while the program waits ----
-
-
 async def receives(conn: RealtimeConnection) -> None:
     async for _ in conn:
         pass

@@ -84,9 +84,6 @@ async def answering(answers: Mapping[str, tuple[str, Json]]) -> AsyncGenerator[R
                 yield conn
 
 
-# ---- conn.session ----
-
-
 async def test_update_returns_the_session_that_the_server_confirmed() -> None:
     async with simulated() as (conn, session):
         await session.wait_for("session.update")
@@ -245,9 +242,6 @@ async def test_odd_answers_to_other_requests_are_read_as_far_as_they_can_be() ->
         done = await conn.response.cancel("resp_1")
         assert done is not None
         assert (done.response.id, done.response.status) == ("resp_1", None)
-
-
-# ---- conn.conversation.item ----
 
 
 async def test_create_returns_the_id_it_chose_and_the_server_keeps_it() -> None:
@@ -445,9 +439,6 @@ async def test_a_server_that_rewrites_item_ids_still_acknowledges() -> None:
         assert (event.item.type, event.item) == ("message", UserMessage(id="theirs", content=[]))
 
 
-# ---- conn.input_audio_buffer, conn.output_audio_buffer ----
-
-
 async def test_append_sends_base64_and_returns_the_id_of_its_frame() -> None:
     async with simulated() as (conn, session):
         audio = bytes(range(250)) * 3
@@ -560,9 +551,6 @@ async def test_the_output_buffer_is_cleared_by_request() -> None:
         # Its acknowledgement was here before it returned.
         assert conn.receive_nowait().type == "session.created"
         assert conn.receive_nowait().type == "output_audio_buffer.cleared"
-
-
-# ---- conn.response ----
 
 
 async def test_a_response_is_created_without_waiting_for_it() -> None:

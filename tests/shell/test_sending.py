@@ -223,9 +223,6 @@ async def test_a_loss_tells_senders_what_was_not_sent_and_what_is_uncertain(
             conn.send_nowait(clear(3))
 
 
-# ---- Requests ----
-
-
 async def answering(peer: Peer) -> None:
     """Open a session and acknowledge clears and commits; refuse deletions."""
     await peer.open_session()
@@ -423,8 +420,6 @@ async def _set_when_blocked(event: trio.Event) -> None:
     await trio.testing.wait_all_tasks_blocked()
     event.set()
 
-
-# ---- Every public await: cancelled before, during and after ----
 
 Call = Callable[[RealtimeConnection], Awaitable[object]]
 

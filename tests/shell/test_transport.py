@@ -52,9 +52,6 @@ async def drain(ws: ServerWebSocket) -> TransportClosed:
         return closed
 
 
-# ---- Sending and receiving ----
-
-
 async def test_messages_go_both_ways_and_are_counted(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -214,9 +211,6 @@ async def test_a_peer_that_writes_before_it_reads_does_not_lock_us_up() -> None:
     assert received == ["x" * size]
 
 
-# ---- Pings ----
-
-
 # B5
 async def test_a_ping_does_not_wait_for_its_answer_and_leaves_nothing_behind(
     autojump_clock: trio.testing.MockClock,
@@ -296,9 +290,6 @@ async def test_a_ping_flood_from_a_peer_that_reads_is_answered() -> None:
         async with transport_to(flood) as transport:
             assert await transport.receive() != ""
     assert answers == 9_000 * (125 + 6)
-
-
-# ---- The peer ends it ----
 
 
 # B1
@@ -477,9 +468,6 @@ async def test_a_breach_of_the_protocol_is_answered_and_ends_the_link(
     assert answers[0].code == answer
 
 
-# ---- The limit of a message ----
-
-
 @pytest.mark.parametrize(
     "big",
     [
@@ -522,9 +510,6 @@ async def test_a_message_at_the_limit_is_received_and_the_count_starts_afresh() 
         for _ in range(3):
             assert await transport.receive() == "x" * 50 + "y" * 50
             assert await transport.receive() == "z" * 100
-
-
-# ---- We end it ----
 
 
 # B4
@@ -669,9 +654,6 @@ async def test_cancelling_the_nursery_leaves_no_task() -> None:
         assert not nursery.child_tasks
         await transport.aclose()
         servers.cancel_scope.cancel()
-
-
-# ---- What is below ----
 
 
 class _Watched(trio.abc.Stream):

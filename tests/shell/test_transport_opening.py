@@ -51,9 +51,6 @@ async def rejection_by(answer: bytes, *, ends: bool = False) -> HandshakeRejecte
     return error
 
 
-# ---- What is asked ----
-
-
 async def test_the_request_holds_what_the_handshake_says() -> None:
     ours, theirs = pipe_pair()
     requests: list[ServerRequest] = []
@@ -112,9 +109,6 @@ async def _expect_host(stream: PipeStream, host: str) -> None:
     request = await accept_websocket(stream)
     assert dict(request.headers)["host"] == host
     await request.accept()
-
-
-# ---- What is answered ----
 
 
 # B9
@@ -360,9 +354,6 @@ async def test_secrets_are_taken_out_of_a_close_reason() -> None:
         assert closed.reason.startswith("bad key ")
         assert KEY not in closed.reason
         servers.cancel_scope.cancel()
-
-
-# ---- Refusals, as a pure function ----
 
 
 def rejection(

@@ -52,9 +52,6 @@ def frame(side: str, content: JsonValue, *, at: float = 0.0, connection: int = 1
     return {"at": at, "connection": connection, "from": side, "frame": content}
 
 
-# ---- What was recorded is played ----
-
-
 async def test_a_client_gets_from_the_cassette_what_it_got_from_the_server(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
@@ -178,9 +175,6 @@ async def test_without_an_endpoint_the_environment_names_the_server(
                 assert "127.0.0.1" in server.base_url
                 await ask(server.endpoint)
     assert "0123456789" not in (tmp_path / "a.jsonl").read_text("utf-8")
-
-
-# ---- What is not as it was ----
 
 
 async def test_who_says_something_else_ends_the_block_and_is_told_where(
@@ -396,9 +390,6 @@ async def test_faults_come_on_top(tmp_path: Path, autojump_clock: MockClock) -> 
     assert sorted(numbers) == [0, 0, 1, 1, 2, 2]
 
 
-# ---- How connections end ----
-
-
 @pytest.mark.parametrize(
     ("close", "ending"),
     [
@@ -440,9 +431,6 @@ async def test_a_client_that_vanishes_is_no_error(
         async with raw_to(server):
             await trio.sleep(1)  # what does not fit the pipe waits
         await trio.sleep(1)
-
-
-# ---- Modes ----
 
 
 async def test_once_records_once(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -550,9 +538,6 @@ async def test_new_episodes_need_a_server_only_when_there_are_any(
 def test_a_mode_that_cannot_be_is_refused(mode: str, tmp_path: Path) -> None:
     with pytest.raises((ValueError, FileNotFoundError), match=r"mode must be one of|Record it"):
         use_cassette(tmp_path / "a.jsonl", cast("RecordMode", mode))
-
-
-# ---- What the testing kit's own promises are made of ----
 
 
 async def test_nothing_is_served_after_the_block(tmp_path: Path, autojump_clock: MockClock) -> None:

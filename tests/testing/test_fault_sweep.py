@@ -126,9 +126,6 @@ def replies(
     return "la " * 40 if asked == "sing" else "One two."
 
 
-# ---- The program ----
-
-
 class Program:
     """A client under test: it converses, and one task of it reads every event."""
 
@@ -245,9 +242,6 @@ async def run(plan: FaultPlan, seen: Seen) -> None:
         left_at = trio.current_time()
     assert trio.current_time() == left_at, "leaving the server took time"
     seen.tasks_left = trio.lowlevel.current_statistics().tasks_living - before
-
-
-# ---- What must be true ----
 
 
 def is_prefix(shorter: Sequence[object], longer: Sequence[object]) -> bool:

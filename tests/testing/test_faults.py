@@ -137,9 +137,6 @@ async def test_without_faults_nothing_happens(autojump_clock: trio.testing.MockC
     assert plan.happened == []
 
 
-# ---- Messages ----
-
-
 async def test_a_delay_makes_everything_late(autojump_clock: trio.testing.MockClock) -> None:
     plan = FaultPlan(1, from_server=Faults(delay=3), from_client=Faults(delay=4))
     told = await meets(plan)
@@ -335,9 +332,6 @@ async def test_a_server_reads_no_more_when_too_much_is_on_its_way(
             assert trio.current_time() == pytest.approx(30)
 
 
-# ---- Bytes ----
-
-
 async def test_bytes_come_in_small_pieces(autojump_clock: trio.testing.MockClock) -> None:
     plan = FaultPlan(1, stream=StreamFaults(piece=5, handshake=True))
     told = await meets(plan)
@@ -405,9 +399,6 @@ async def test_an_upgrade_that_stalls_is_a_connection_that_could_not_be_opened(
     assert told.error.stage == "upgrade"
     told = await meets(FaultPlan(1, stream=StreamFaults(cut_after=20, handshake=True)))
     assert type(told.error) is ConnectError
-
-
-# ---- The plan ----
 
 
 async def test_only_so_many_connections_suffer(autojump_clock: trio.testing.MockClock) -> None:
@@ -509,9 +500,6 @@ def test_a_plan_can_be_written_as_text() -> None:
 def test_a_plan_for_no_connection_is_refused() -> None:
     with pytest.raises(ValueError, match="connections must be at least 1; it is 0"):
         FaultPlan(1, connections=0)
-
-
-# ---- Servers with faults ----
 
 
 class Speaker(Host):
@@ -652,9 +640,6 @@ async def test_leaving_a_server_never_waits_for_a_fault(
             await trio.sleep(20)
             nursery.cancel_scope.cancel()
     assert trio.current_time() == pytest.approx(20, abs=1)
-
-
-# ---- Streams on their own ----
 
 
 @asynccontextmanager

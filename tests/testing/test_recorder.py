@@ -97,8 +97,6 @@ async def echo(ws: ServerWebSocket, stream: trio.abc.Stream) -> None:
             await ws.send_bytes(data)
 
 
-# ---- Messages ----
-
 MESSAGES: tuple[str | bytes, ...] = (
     '{"type": "a", "text": "ünï 日本"}',
     "no JSON {",
@@ -179,9 +177,6 @@ async def test_over_a_real_port_and_tls_it_is_the_same(tmp_path: Path) -> None:
         async with replay(tmp_path / "a.jsonl") as server:
             await server.listen()
             assert await ask(OpenAIEndpoint("unused", base_url=server.base_url)) == recorded
-
-
-# ---- How connections end ----
 
 
 @upgraded
@@ -327,9 +322,6 @@ async def test_a_client_that_is_gone_before_its_answer_leaves_nothing(
                 await ended.wait()
 
 
-# ---- Refusals ----
-
-
 @pytest.mark.parametrize("status", [401, 429, 500])
 async def test_a_refusal_is_passed_on_and_played_again(
     status: int, tmp_path: Path, autojump_clock: MockClock
@@ -420,9 +412,6 @@ async def test_what_the_endpoint_raises_ends_the_block(
     with pytest.RaisesGroup(LookupError):
         async with record(tmp_path / "a.jsonl", BrokenEndpoint()) as server:
             await ask(server.endpoint)
-
-
-# ---- Secrets ----
 
 
 async def test_no_secret_is_on_the_disk_in_any_line(  # promise 9
