@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator
 
 import pytest
+from hypothesis import settings
 
 from tests.testing.watch import Watch
 
 pytest_plugins = ["pytester"]
+
+# Above the profile that is in force, which on CI systems takes the chance out. A slow machine is no
+# finding.
+settings.register_profile("unhurried", parent=settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(autouse=True)
