@@ -537,3 +537,19 @@ async def test_tool_calls_are_typed_for_our_client(autojump_clock: trio.testing.
                     assert isinstance(item, FunctionCall)
                     assert item.arguments == '{"a": 1}'
                     break
+
+
+# promise 9
+async def test_a_received_event_is_shown_without_keys() -> None:
+    tool: JsonValue = {
+        "type": "mcp",
+        "server_label": "a",
+        "server_url": "https://a",
+        "authorization": "ca-na-ry",
+    }
+    async with SimulatedServer() as server:
+        async with open_realtime(MODEL, endpoint=server.endpoint, session={"tools": [tool]}):
+            (update,) = server.sessions[0].received
+            assert at(update, "session", "tools", 0, "authorization") == "ca-na-ry"
+            assert "ca-na-ry" not in repr(update)
+            assert "'server_label': 'a'" in repr(update)

@@ -22,6 +22,7 @@ from trio_realtime._core.simulator._errors import (
     unknown_parameter,
 )
 from trio_realtime._core.simulator._json import kind_of, text_of
+from trio_realtime._redaction import redact
 
 _STRING: Final = "a string"
 _INTEGER: Final = "an integer"
@@ -59,6 +60,10 @@ class ClientFrame(dict[str, JsonValue]):
 
     What was left out is absent and what was null is None; audio is the base64 text that was sent.
     """
+
+    def __repr__(self) -> str:
+        # A failed assertion prints it, and sessions hold the keys of MCP servers.
+        return redact(super().__repr__())
 
     @property
     def type(self) -> str:
