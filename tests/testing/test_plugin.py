@@ -29,8 +29,15 @@ TEXT = {"output_modalities": ["text"]}
 """
 
 
+def configured(pytester: pytest.Pytester) -> None:
+    """Have a configuration, lest pytest takes one from above: the folder may lie in a checkout."""
+    if not (pytester.path / "tox.ini").exists():
+        pytester.makeini("[pytest]\n")
+
+
 def run(pytester: pytest.Pytester, *args: str) -> pytest.RunResult:
     """Run pytest where we are, as a project of its own."""
+    configured(pytester)
     loaded = any(each.value == MODULE for each in entry_points(group="pytest11"))
     chosen = () if loaded else ("-p", MODULE)
     return pytester.runpytest_inprocess("-p", "no:cacheprovider", *chosen, *args)
@@ -439,6 +446,7 @@ def test_it():
     assert not {{"trio", "pydantic", "trio_realtime"}} & set(sys.modules)
 """
     )
+    configured(pytester)
     pytester.runpytest_subprocess("-p", MODULE).assert_outcomes(passed=1)
 
 
