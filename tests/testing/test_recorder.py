@@ -296,6 +296,10 @@ async def test_clients_and_blocks_may_be_cancelled_at_any_time(
                 async with record(tmp_path / "b.jsonl", real.endpoint) as server:
                     with trio.move_on_after(tenths / 100):
                         await ask(server.endpoint)
+                # Left by the client, the recorder has left the real server too.
+                with trio.fail_after(5):
+                    for session in real.sessions:
+                        await session.wait_closed()
 
 
 async def test_a_client_that_is_gone_before_its_answer_leaves_nothing(
@@ -622,5 +626,6 @@ async def test_recorded_once_it_needs_no_key_any_more(
         for _ in range(2):
             async with use_cassette(path, "once", real.endpoint) as server:
                 await ask(server.endpoint)
+        assert len(real.sessions) == 1
     async with use_cassette(path, "once") as server:
         await ask(server.endpoint)
