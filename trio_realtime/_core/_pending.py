@@ -24,7 +24,7 @@ from trio_realtime._core._items import Items
 from trio_realtime._core._outgoing import Outgoing, outgoing_from_event, text_at
 from trio_realtime._core._place import Place
 from trio_realtime._core._recent import RecentIds
-from trio_realtime._core._responses import Responses
+from trio_realtime._core._responses import Finished, Responses
 from trio_realtime._core._verdict import Verdict, error_from_event, is_yours
 
 if TYPE_CHECKING:
@@ -104,9 +104,16 @@ class Pending:
         self._secrets = secrets
         self._items = Items()
         self._responses = Responses()
+        self.responses: Responses = self._responses
+        """Which responses run, and whose they are."""
+        self.answered: Place | None = None
+        """The `response.create` that the last event answered, if it answered one."""
+        self.finished: Finished | None = None
+        """The response that the last event ended, if it ended one."""
         self._asked: dict[str, list[Place]] = {kind: [] for kind in _ONE_AT_A_TIME}
         self._wire: dict[str, list[Place]] = {kind: [] for kind in _ONE_AT_A_TIME}
         self._settled = RecentIds(_SETTLED)
+        self._settled_own = RecentIds(_SETTLED)
         self._presumed: dict[str, list[_Presumed]] = {kind: [] for kind in _ONE_AT_A_TIME}
         self._told = 0
 
@@ -133,10 +140,13 @@ class Pending:
         places = [place for kind in self._asked.values() for place in kind]
         return tuple((place.outgoing.event_id, place.outgoing.type) for place in places)
 
-    def ask(self, outgoing: Outgoing, wake: Callable[[], None]) -> Place:
+    def ask(
+        self, outgoing: Outgoing, wake: Callable[[], None], *, after: tuple[Place, ...] = ()
+    ) -> Place:
         """Register a request. It may be handed to the writer once `Place.may_go` is true.
 
-        `wake` is called when that turns true later, and when `Place.result` is set.
+        `wake` is called when that turns true later, and when `Place.result` is set. `after` are
+        the requests of its group that the server answers first.
 
         Raises:
             ValueError: if the server never acknowledges frames of this type.
@@ -144,7 +154,7 @@ class Pending:
         kind = outgoing.type
         if kind not in _ONE_AT_A_TIME:
             raise ValueError(f"the server does not acknowledge {kind!r}: use send()")
-        place = Place(outgoing, wake)
+        place = Place(outgoing, wake, after=after)
         self._asked[kind].append(place)
         first = not self._wire[kind] and self._asked[kind][0] is place
         place.may_go = first or not _ONE_AT_A_TIME[kind]
@@ -191,6 +201,7 @@ class Pending:
         if kind not in _TELLING:
             return Verdict.DELIVER
         self._told += 1
+        self.answered = self.finished = None
         if kind == "error":
             return self._refuse(event)
         self._note(kind, event)
@@ -208,6 +219,7 @@ class Pending:
         # All the errors are made first: they may tell what is uncertain, which is read here.
         for place in waiting:
             place.result = Failure(make_error())
+            place.is_settled = True
         for table in (self._wire, self._asked):
             for places in table.values():
                 places.clear()
@@ -239,6 +251,7 @@ class Pending:
             case "response.created":
                 place = self._responses.claim(self._wire[_CREATE], event)
                 if place is not None:
+                    self.answered = place
                     self._settle(place, event)
             case "response.done":
                 self._note_done(event)
@@ -261,10 +274,11 @@ class Pending:
         self._settle_oldest(_COMMIT, event)
 
     def _note_done(self, event: ServerEvent) -> None:
-        finished = self._responses.finish(event)
+        finished = self.finished = self._responses.finish(event)
         if finished.doubtful is not None and finished.was_whole:
             place, created = finished.doubtful
             if place in self._wire[_CREATE]:
+                self.answered = place
                 self._settle(place, created)
         for cancel in tuple(self._wire[_CANCEL]):
             if finished.answers(cancel):
@@ -303,7 +317,10 @@ class Pending:
         """Take a place out of the table, and let the next of its kind go."""
         kind = place.outgoing.type
         self._wire[kind].remove(place)
-        if place.awaited or place.abandoned:
+        place.is_settled = True
+        if place.own:
+            self._settled_own.add(place.outgoing.event_id)
+        elif place.awaited or place.abandoned:
             self._settled.add(place.outgoing.event_id)
         self._next_turn(kind)
 
@@ -340,6 +357,9 @@ class Pending:
             self._leave(place)
         else:
             place = self._take_back(event_id)
+        if (place is not None and place.own) or event_id in self._settled_own:
+            # It came too late, as such things do; a mistake of ours is for everybody to see.
+            return Verdict.DELIVER if is_yours(event) else Verdict.SWALLOWED
         if place is None:
             late = event_id in self._settled
             return Verdict.YOURS if not late and is_yours(event) else Verdict.DELIVER

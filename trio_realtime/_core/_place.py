@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 class Place:
     """The place that one frame has in the order of answers. Made by `Pending`."""
 
-    __slots__ = ("abandoned", "awaited", "may_go", "outgoing", "result", "sent", "target", "wake")
+    __slots__ = (
+        "abandoned",
+        "after",
+        "awaited",
+        "is_settled",
+        "may_go",
+        "outgoing",
+        "own",
+        "result",
+        "sent",
+        "target",
+        "wake",
+    )
 
     outgoing: Outgoing
     """The frame."""
@@ -36,11 +48,30 @@ class Place:
     sent: int
     """When the writer took it, as a count of what the table was told; 0 until then."""
 
+    is_settled: bool
+    """Whether the server has answered it, or the connection was lost; also when nobody waits."""
+
+    after: tuple[Place, ...]
+    """The frames of its group that the server answers first: the items of a `response.create`."""
+
+    own: bool
+    """Whether the library sent it by itself: an error that only says "too late" is absorbed."""
+
     target: str | None
     """The response that a `response.cancel` ends, as far as known when it was sent."""
 
-    def __init__(self, outgoing: Outgoing, wake: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        wake: Callable[[], None] | None = None,
+        *,
+        after: tuple[Place, ...] = (),
+        own: bool = False,
+    ) -> None:
         self.outgoing = outgoing
+        self.after = after
+        self.own = own
+        self.is_settled = False
         self.wake: Callable[[], None] | None = wake
         """Called when `may_go` turns true, and when `result` is set."""
         self.awaited = wake is not None

@@ -3,12 +3,14 @@
 This module attributes `response.created` to the create that asked for it. It does not know who
 waits for the answer. What speaks for and against a create, strongest first:
 
-* metadata that the response shows and the create carried: it is the one. (No recording shows
-  whether the server echoes metadata, so its absence speaks only once it has been echoed.)
+* the token, or the metadata, that the response shows and the create carried: it is the one. (No
+  recording shows whether the server echoes metadata, so its absence speaks only once it has been
+  echoed.)
 * `conversation_id: null`: only a create with `conversation="none"` can be meant. The reverse cannot
   be relied on: whether out-of-band responses always show null is not known.
 * a commit by voice detection came before, with `create_response` on: the server's own response is
   due, and the next one in the conversation is that.
+* the server has not yet added the items that were sent with the create: it cannot have come to it.
 * else the oldest create.
 
 **A create that the evidence speaks against, but does not rule out, is answered when that response
@@ -26,6 +28,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from trio_realtime._core._outgoing import states, text_at, value_at
+from trio_realtime._core._token import token_in
 
 if TYPE_CHECKING:
     from trio_realtime._core._place import Place
@@ -76,6 +79,16 @@ class Responses:
     def are_running(self) -> bool:
         """Whether a response was created and is not done."""
         return bool(self._running)
+
+    def is_in_conversation(self, response_id: str | None) -> bool:
+        """Whether a response that runs is part of the conversation, not beside it."""
+        running = None if response_id is None else self._running.get(response_id)
+        return running is not None and running.in_conversation
+
+    def doubtful(self, response_id: str | None) -> Place | None:
+        """The create that a response that runs may turn out to answer."""
+        running = None if response_id is None else self._running.get(response_id)
+        return None if running is None or running.doubtful is None else running.doubtful[0]
 
     @property
     def active(self) -> str | None:
@@ -128,7 +141,7 @@ class Responses:
     ) -> tuple[Place | None, bool]:
         """Find the create that is answered, and whether that is certain."""
         if isinstance(metadata, Mapping) and metadata:
-            echoed = [place for place in creates if place.outgoing.metadata == metadata]
+            echoed = [place for place in creates if _carried(place.outgoing.metadata, metadata)]
             if echoed:
                 self._echoes = True
                 return echoed[0], True
@@ -140,7 +153,14 @@ class Responses:
         if self._owed:
             self._owed = False
             return _first(able), False
-        return _first(able), True
+        reached = [place for place in able if all(before.is_settled for before in place.after)]
+        return (reached[0], True) if reached else (_first(able), False)
+
+
+def _carried(sent: object, shown: Mapping[object, object]) -> bool:
+    """Whether a response shows what a create carried: the token alone decides where there is one."""
+    token = token_in(sent)
+    return sent == shown if token is None else token == token_in(shown)
 
 
 def _first(places: Sequence[Place]) -> Place | None:
