@@ -1,27 +1,28 @@
-"""A stream of events: what the connection and every tap are read through.
+"""A stream: what the connection, every tap and every view of a reply are read through.
 
-A stream holds what has arrived and hands it out in order. It does not know where events come from;
-when there are no more, it asks the link why.
+A stream holds what has arrived and hands it out in order. It does not know where that comes from;
+when there is no more, it asks its owner why.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NoReturn, Protocol, TypeAlias, final
+from typing import Generic, NoReturn, Protocol, Self, TypeAlias, TypeVar, final
 
 import outcome
 import trio
 
 from trio_realtime._core._budget import Budget
-from trio_realtime.errors import ConnectionClosedError
 from trio_realtime.events import ServerEvent
 
-Delivery: TypeAlias = outcome.Value[ServerEvent] | outcome.Error
-"""What a stream holds: an event, or the failure that came in its place."""
+T = TypeVar("T")
+
+Delivery: TypeAlias = outcome.Value[T] | outcome.Error
+"""What a stream holds: an event or a piece, or the failure that came in its place."""
 
 
 class StreamOwner(Protocol):
-    """What a stream has to ask of the link it belongs to."""
+    """What a stream has to ask of whoever fills it."""
 
     budget: Budget
 
@@ -31,22 +32,14 @@ class StreamOwner(Protocol):
     def room_changed(self) -> None:
         """Wake the reader, if it waits for room or for a reason to read on."""
 
-    def end_error(self) -> ConnectionClosedError | None:
+    def end_error(self) -> Exception | None:
         """Why the stream has ended: a new exception, or None for a quiet end."""
 
 
-@final
-class EventStream:
-    """Events in the order the wire carried them.
-
-    ::
-
-        async for event in stream:
-            ...
+class Stream(Generic[T]):
+    """Things in the order in which they arrived, each for one reader.
 
     Not an async generator: leave the loop and come back at will, and an exception does not end it.
-    Several tasks may read one stream; each event goes to one of them. To see every event in several
-    places, open a `tap()` for each.
     """
 
     def __init__(self, owner: StreamOwner, *, backlog_bytes: int, is_tap: bool) -> None:
@@ -55,16 +48,16 @@ class EventStream:
         self._is_tap: bool = is_tap
         self._held: int = 0
         self._waiting: int = 0
-        self._put: trio.MemorySendChannel[tuple[Delivery, int]]
-        self._take: trio.MemoryReceiveChannel[tuple[Delivery, int]]
+        self._put: trio.MemorySendChannel[tuple[Delivery[T], int]]
+        self._take: trio.MemoryReceiveChannel[tuple[Delivery[T], int]]
         # Unbounded by count: the weights are the bound (`deliver`, and the link's budget).
-        self._put, self._take = trio.open_memory_channel[tuple[Delivery, int]](math.inf)
+        self._put, self._take = trio.open_memory_channel[tuple[Delivery[T], int]](math.inf)
         self._was_read: bool = False
         self.dropped: int = 0
         """Events this stream gave up because nobody had read it, or, for a tap, in time."""
 
     @trio.lowlevel.enable_ki_protection
-    async def receive(self) -> ServerEvent:
+    async def receive(self) -> T:
         """Wait for the next event.
 
         If this is cancelled, no event is lost.
@@ -93,7 +86,7 @@ class EventStream:
             self._raise_end()
         return delivery.unwrap()
 
-    async def _parked(self) -> Delivery:
+    async def _parked(self) -> Delivery[T]:
         budget = self._owner.budget
         budget.waiting += 1
         self._waiting += 1
@@ -106,7 +99,7 @@ class EventStream:
         return delivery
 
     @trio.lowlevel.enable_ki_protection
-    def receive_nowait(self) -> ServerEvent:
+    def receive_nowait(self) -> T:
         """Return the next event if one is here.
 
         Raises:
@@ -123,18 +116,14 @@ class EventStream:
         self._let_go(weight)
         return delivery.unwrap()
 
-    def __aiter__(self) -> EventStream:
+    def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> ServerEvent:
+    async def __anext__(self) -> T:
         try:
             return await self.receive()
         except trio.EndOfChannel:
             raise StopAsyncIteration from None
-
-    def __repr__(self) -> str:
-        kind = "tap" if self._is_tap else "stream"
-        return f"<EventStream {kind}, {self._held} bytes held, {self.dropped} dropped>"
 
     def _begin(self) -> None:
         self._owner.touch()
@@ -151,18 +140,18 @@ class EventStream:
 
     def _raise_end(self) -> NoReturn:
         error = self._owner.end_error() or trio.EndOfChannel()
-        # The channel's own exception says nothing; the cause of the loss does.
+        # The channel's own exception says nothing; the cause of a loss does.
         raise error from error.__cause__
 
-    # ---- The link's side: called by the reader, never waits. ----
+    # ---- The owner's side: called by the reader, never waits. ----
 
     @property
     def holds_unread(self) -> bool:
-        """Whether somebody has read this stream and left events behind."""
+        """Whether somebody has read this stream and left something behind."""
         return self._was_read and self._held > 0
 
-    def deliver(self, delivery: Delivery, weight: int) -> None:
-        """Put an event in; in an unread stream or a tap the newest may push out the oldest."""
+    def deliver(self, delivery: Delivery[T], weight: int) -> None:
+        """Put something in; in an unread stream or a tap the newest may push out the oldest."""
         # The channel is asked, for a task that was just cancelled no longer takes anything, and one
         # that was just handed an event takes no second. The count spares the question.
         is_awaited = self._waiting > 0 and self._take.statistics().tasks_waiting_receive > 0
@@ -180,7 +169,7 @@ class EventStream:
             self.dropped += 1
 
     def end(self) -> None:
-        """Say that no more events will come. What is held is still delivered."""
+        """Say that no more will come. What is held is still delivered."""
         self._put.close()
 
     def close(self) -> None:
@@ -188,3 +177,23 @@ class EventStream:
         # In this order: the other way round, who waits would be told of a quiet end.
         self._take.close()
         self._put.close()
+        self._let_go(self._held)
+
+
+@final
+class EventStream(Stream[ServerEvent]):
+    """Events in the order the wire carried them.
+
+    ::
+
+        async for event in stream:
+            ...
+
+    Not an async generator: leave the loop and come back at will, and an exception does not end it.
+    Several tasks may read one stream; each event goes to one of them. To see every event in several
+    places, open a `tap()` for each.
+    """
+
+    def __repr__(self) -> str:
+        kind = "tap" if self._is_tap else "stream"
+        return f"<EventStream {kind}, {self._held} bytes held, {self.dropped} dropped>"
