@@ -36,7 +36,8 @@ from trio_realtime import (
     SessionRefusedError,
     open_realtime,
 )
-from trio_realtime._connection._outbox import Entry, Outbox, OutgoingFrame
+from trio_realtime._connection._frames import OutgoingFrame
+from trio_realtime._connection._outbox import Entry, Outbox
 from trio_realtime._transport import TransportClosed, accept_websocket
 from trio_realtime.testing._pipes import pipe_pair
 from trio_realtime.types import RealtimeSessionConfig

@@ -7,7 +7,6 @@ a cancellation. Neither resources nor streams are known here.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Literal, final
 
@@ -15,11 +14,12 @@ import trio
 from pydantic import JsonValue
 
 from trio_realtime._connection import _ids
+from trio_realtime._connection._frames import OutgoingFrame, encodable, frame_from_event
 from trio_realtime._connection._link import Link
-from trio_realtime._connection._outbox import Entry, OutgoingFrame
-from trio_realtime._core._pending import Outgoing, outgoing_from_event
+from trio_realtime._connection._outbox import Entry
+from trio_realtime._core._pending import Outgoing
 from trio_realtime.errors import ConnectionClosedError
-from trio_realtime.events import ClientEvent, ServerEvent, encode
+from trio_realtime.events import ClientEvent, ServerEvent
 from trio_realtime.types import Session
 
 
@@ -42,14 +42,14 @@ class Caller:
     @trio.lowlevel.enable_ki_protection
     async def send(self, event: ClientEvent | Mapping[str, JsonValue]) -> str:
         """Send one event and return its id; see `RealtimeConnection.send`."""
-        frame = _frame_from_event(event)
+        frame = frame_from_event(event)
         await self._hand_over([frame])
         return frame.event_id
 
     @trio.lowlevel.enable_ki_protection
     def send_nowait(self, event: ClientEvent | Mapping[str, JsonValue]) -> str:
         """Hand over one event and return its id; see `RealtimeConnection.send_nowait`."""
-        frame = _frame_from_event(event)
+        frame = frame_from_event(event)
         self._link.check_open()
         if not self._link.outbox.has_room:
             raise trio.WouldBlock
@@ -59,7 +59,7 @@ class Caller:
     @trio.lowlevel.enable_ki_protection
     async def send_raw(self, text: str) -> None:
         """Send one frame of text as it is; see `RealtimeConnection.send_raw`."""
-        await self._hand_over([OutgoingFrame("", "<raw>", _encodable(text), None)])
+        await self._hand_over([OutgoingFrame("", "<raw>", encodable(text), None)])
 
     @trio.lowlevel.enable_ki_protection
     async def send_text_group(self, frames: Sequence[tuple[str, str, str]]) -> None:
@@ -82,7 +82,7 @@ class Caller:
         def wake() -> None:
             woken.unpark_all()
 
-        frame = _frame_from_event(event)
+        frame = frame_from_event(event)
         assert isinstance(frame.subject, Outgoing)
         await trio.lowlevel.checkpoint_if_cancelled()
         link.check_open()
@@ -127,28 +127,3 @@ class Caller:
         except ConnectionClosedError:
             link.note_told()
             raise
-
-
-def _frame_from_event(event: ClientEvent | Mapping[str, JsonValue]) -> OutgoingFrame:
-    if isinstance(event, Mapping):
-        kind, event_id = event.get("type"), event.get("event_id")
-        if not isinstance(kind, str):
-            # The value of a key, not an argument: no TypeError.
-            raise ValueError("an event needs a `type`, and it is a string")  # noqa: TRY004
-        if not isinstance(event_id, str):
-            event_id = _ids.new_id("event_")
-        event = {**event, "event_id": event_id}
-        text = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return OutgoingFrame(event_id, kind, _encodable(text), outgoing_from_event(event))
-    event_id = event.event_id
-    if event_id is None:
-        event_id = _ids.new_id("event_")
-        event = event.model_copy(update={"event_id": event_id})
-    return OutgoingFrame(event_id, event.type, encode(event), outgoing_from_event(event))
-
-
-def _encodable(text: str) -> str:
-    """Refuse halves of surrogate pairs here: the writer is nobody's caller."""
-    if not text.isascii():
-        text.encode()
-    return text

@@ -8,34 +8,28 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, final
+from typing import final
 
 import outcome
 import trio
 
-from trio_realtime._core._pending import Outgoing, Place
+from trio_realtime._connection._frames import OutgoingFrame
 from trio_realtime.errors import ConnectionClosedError, Frame
-
-
-class OutgoingFrame(NamedTuple):
-    """One encoded frame and what the pending table has to know of it."""
-
-    event_id: str
-    type: str
-    text: str
-    subject: Place | Outgoing | None
-    """None for frames that are never acknowledged, so that nothing need be looked up."""
 
 
 @final
 class Entry:
     """What one call hands over: it is written whole, or not at all."""
 
-    __slots__ = ("done", "frames", "is_awaited", "result", "weight")
+    __slots__ = ("done", "frames", "is_awaited", "is_own", "result", "weight")
 
-    def __init__(self, frames: Sequence[OutgoingFrame], *, is_awaited: bool) -> None:
+    def __init__(
+        self, frames: Sequence[OutgoingFrame], *, is_awaited: bool, is_own: bool = False
+    ) -> None:
         self.frames: Sequence[OutgoingFrame] = frames
         self.is_awaited: bool = is_awaited
+        self.is_own: bool = is_own
+        """Whether the library sends it by itself: nobody is told when it cannot be written."""
         self.weight: int = sum(_bytes_in(frame.text) for frame in frames)
         self.result: outcome.Outcome[None] | None = None
         self.done: trio.Event = trio.Event()
@@ -132,9 +126,10 @@ class Outbox:
 
     @property
     def unawaited(self) -> tuple[Frame, ...]:
-        """The frames here for which no caller waits, written in part or not at all."""
+        """The caller's frames here that no caller waits for, written in part or not at all."""
         entries = [*self._entries] if self.current is None else [self.current, *self._entries]
-        return tuple(name for entry in entries if not entry.is_awaited for name in entry.names)
+        left = [entry for entry in entries if not (entry.is_awaited or entry.is_own)]
+        return tuple(name for entry in left for name in entry.names)
 
     def fail(self, make_error: Callable[[], ConnectionClosedError]) -> None:
         """Give every entry its own error, the current one included."""

@@ -359,7 +359,7 @@ class Pending:
             place = self._take_back(event_id)
         if (place is not None and place.own) or event_id in self._settled_own:
             # It came too late, as such things do; a mistake of ours is for everybody to see.
-            return Verdict.DELIVER if is_yours(event) else Verdict.SWALLOWED
+            return Verdict.DELIVER if is_yours(event) else Verdict.ABSORBED
         if place is None:
             late = event_id in self._settled
             return Verdict.YOURS if not late and is_yours(event) else Verdict.DELIVER

@@ -158,7 +158,7 @@ class Responses:
 
 
 def _carried(sent: object, shown: Mapping[object, object]) -> bool:
-    """Whether a response shows what a create carried: the token alone decides where there is one."""
+    """Whether a response shows what a create carried; where there is a token, it decides."""
     token = token_in(sent)
     return sent == shown if token is None else token == token_in(shown)
 

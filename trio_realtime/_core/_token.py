@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from trio_realtime.events import ServerEvent
 
-TOKEN_KEY: Final = "trio_realtime"
+TOKEN_KEY: Final = "trio_realtime"  # noqa: S105 - no secret
 """The reserved key."""
 
 # The server takes 16 pairs (API reference, `response.metadata`); one is ours.

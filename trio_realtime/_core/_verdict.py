@@ -52,6 +52,9 @@ class Verdict(enum.Enum):
     SWALLOWED = enum.auto()
     """It answers a request whose caller has gone."""
 
+    ABSORBED = enum.auto()
+    """It says that what the library sent by itself came too late."""
+
     YOURS = enum.auto()
     """It names a frame sent without waiting, and is to be fixed: raise it from the stream."""
 

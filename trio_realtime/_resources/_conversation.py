@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Literal, final, overload
 
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
 from trio_realtime._connection import Caller
 from trio_realtime._core._outgoing import text_at
@@ -14,14 +14,13 @@ from trio_realtime._resources._frame import (
     UNSET,
     JsonObject,
     Unset,
-    frame_from_fields,
     given,
     not_both,
     readable_part,
     with_extra_fields,
 )
+from trio_realtime._resources._item_create import item_create_event
 from trio_realtime.events import (
-    ConversationItemCreate,
     ConversationItemDelete,
     ConversationItemRetrieve,
     ConversationItemRetrieved,
@@ -30,11 +29,7 @@ from trio_realtime.events import (
 from trio_realtime.types import UnknownItem
 
 if TYPE_CHECKING:
-    from trio_realtime.events import ClientEvent
     from trio_realtime.types import AssistantContent, Item, SystemContent, UserContent
-
-# What the server says of a longer one: "string too long. Expected a string with maximum length 32".
-_MAX_ID_LENGTH: Final = 32
 
 _FORMS: Final = (
     "give item=, or role= with text= or content=, or call_id= with output=, or call_id= with name= "
@@ -193,18 +188,10 @@ class ConversationItemResource:
         )
         not_both("item", item, fields)
         whole = _item_from_fields(fields) if item is None else item
-        item_id = _chosen_id(whole)
-        if item_id is None:
-            item_id = self._caller.new_id("item_")
         place = {} if previous_item_id is UNSET else {"previous_item_id": previous_item_id}
-        if isinstance(item, Mapping):
-            event: ClientEvent | JsonObject = frame_from_fields(
-                "conversation.item.create", event_id, **place, item={**item, "id": item_id}
-            )
-        else:
-            event = ConversationItemCreate.model_validate(
-                {"event_id": event_id, **place, "item": _with_id(whole, item_id)}
-            )
+        event, item_id = item_create_event(
+            whole, self._caller.new_id, as_it_is=item is whole, event_id=event_id, place=place
+        )
         await self._caller.send(with_extra_fields(event, extra_fields))
         return item_id
 
@@ -325,27 +312,3 @@ def _item_from_fields(fields: Mapping[str, object]) -> dict[str, object]:
             return {"type": "mcp_approval_response", **fields}
         case _:
             raise TypeError(_FORMS)
-
-
-def _chosen_id(item: object) -> str | None:
-    """The id that an item brings along, after a look at the length of its ids.
-
-    Raises:
-        ValueError: if one is longer than the server accepts.
-    """
-    for name in ("id", "call_id"):
-        value = text_at(item, name)
-        if value is not None and len(value) > _MAX_ID_LENGTH:
-            raise ValueError(
-                f"an item's {name} has at most {_MAX_ID_LENGTH} characters, or the server refuses "
-                f"it; this one has {len(value)}"
-            )
-    return text_at(item, "id")
-
-
-def _with_id(item: object, item_id: str) -> object:
-    if isinstance(item, UnknownItem):
-        item = item.data
-    if isinstance(item, BaseModel):
-        return item.model_copy(update={"id": item_id})
-    return {**item, "id": item_id} if isinstance(item, Mapping) else item

@@ -1,0 +1,56 @@
+"""From a client event to the frame that the outbox holds.
+
+This module encodes, and gives a name to what has none. It does not know when a frame is sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pydantic import JsonValue
+
+from trio_realtime._connection import _ids
+from trio_realtime._core._pending import Outgoing, Place, outgoing_from_event
+from trio_realtime.events import ClientEvent, encode
+
+
+class OutgoingFrame(NamedTuple):
+    """One encoded frame and what the pending table has to know of it."""
+
+    event_id: str
+    type: str
+    text: str
+    subject: Place | Outgoing | None
+    """None for frames that are never acknowledged, so that nothing need be looked up."""
+
+
+def frame_from_event(event: ClientEvent | Mapping[str, JsonValue]) -> OutgoingFrame:
+    """Encode an event; one without an `event_id` gets one.
+
+    Raises:
+        ValueError: for a mapping without a `type`, and for what JSON or UTF-8 cannot express.
+    """
+    if isinstance(event, Mapping):
+        kind, event_id = event.get("type"), event.get("event_id")
+        if not isinstance(kind, str):
+            # The value of a key, not an argument: no TypeError.
+            raise ValueError("an event needs a `type`, and it is a string")  # noqa: TRY004
+        if not isinstance(event_id, str):
+            event_id = _ids.new_id("event_")
+        event = {**event, "event_id": event_id}
+        text = json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return OutgoingFrame(event_id, kind, encodable(text), outgoing_from_event(event))
+    event_id = event.event_id
+    if event_id is None:
+        event_id = _ids.new_id("event_")
+        event = event.model_copy(update={"event_id": event_id})
+    return OutgoingFrame(event_id, event.type, encode(event), outgoing_from_event(event))
+
+
+def encodable(text: str) -> str:
+    """Refuse halves of surrogate pairs here: the writer is nobody's caller."""
+    if not text.isascii():
+        text.encode()
+    return text
