@@ -1,0 +1,321 @@
+"""One response, put together from its events.
+
+This module is told every event of one response, in the order of the wire. It does not know whose
+response it is, nor who reads it; it keeps no audio, and never raises for what a server sends.
+
+What streams is kept by item and content index, because items overlap: a function call begins before
+the message in front of it is done, and a transcript ends after a later item has begun. Nothing is
+taken for granted that a server was seen to leave out or to send in another order: an item without
+its `output_item.added` or `.done`, a text without deltas, `.done` events after `response.done`, a
+`response.done` that does not validate, or whose output is empty. The server's own words win
+wherever it says something; what streamed fills what it leaves out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast, final
+
+from pydantic_core import to_json
+
+from trio_realtime._core._draft import Draft, Part, text_in
+from trio_realtime._core._outgoing import text_at, value_at
+from trio_realtime.events import (
+    InvalidEvent,
+    ResponseContentPartAdded,
+    ResponseContentPartDone,
+    ResponseCreated,
+    ResponseDone,
+    ResponseFunctionCallArgumentsDelta,
+    ResponseFunctionCallArgumentsDone,
+    ResponseMcpCallArgumentsDelta,
+    ResponseMcpCallArgumentsDone,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputAudioTranscriptDone,
+    ResponseOutputItemAdded,
+    ResponseOutputItemDone,
+    ResponseOutputTextDelta,
+    ResponseOutputTextDone,
+)
+from trio_realtime.types import Response
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from trio_realtime.events import ServerEvent
+    from trio_realtime.types import Item
+
+    _InPart: TypeAlias = (
+        ResponseContentPartAdded
+        | ResponseContentPartDone
+        | ResponseOutputAudioDelta
+        | ResponseOutputAudioTranscriptDelta
+        | ResponseOutputAudioTranscriptDone
+        | ResponseOutputTextDelta
+        | ResponseOutputTextDone
+    )
+
+_TEXT_DELTAS: Final = (ResponseOutputTextDelta, ResponseOutputAudioTranscriptDelta)
+_OF_AUDIO: Final = (
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputAudioTranscriptDone,
+)
+
+
+@final
+class Assembly:
+    """One response, as far as it is known."""
+
+    def __init__(self) -> None:
+        self._shown = Response(status="in_progress")
+        self._status = "in_progress"
+        self._is_done = False
+        self._whole: Response | None = None
+        self._drafts: list[Draft] = []
+        self._parts: dict[tuple[str, int], Part] = {}
+        # By identity, and holding the event, so that its id stays its own.
+        self._odd: dict[int, tuple[ServerEvent, str]] = {}
+
+    @property
+    def is_done(self) -> bool:
+        """Whether `response.done` has come, valid or not."""
+        return self._is_done
+
+    @property
+    def status(self) -> str:
+        """How the response ended; `in_progress` until it has.
+
+        A `response.done` that does not tell is taken for `completed`, or for `failed` if it shows
+        an error.
+        """
+        return self._status
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The output items in their order, filled with what has streamed so far."""
+        items = (draft.item(self._status) for draft in sorted(self._drafts, key=_index))
+        return tuple(item for item in items if item is not None)
+
+    @property
+    def response(self) -> Response:
+        """The response as `response.created` showed it, and once it is over as a whole.
+
+        The whole is the server's own, unless that lacks something which streamed.
+        """
+        if not self._is_done:
+            return self._shown
+        if self._whole is None:
+            self._whole = self._completed(self._shown)
+        return self._whole
+
+    def receive(self, event: ServerEvent) -> None:
+        """Take the next event of the response."""
+        take = self._TAKE.get(type(event))
+        if take is not None:
+            self._whole = None
+            take(self, event)
+
+    def text_of(self, event: ServerEvent) -> str | None:
+        """What an event adds to the text of the response, spoken or written; None: nothing.
+
+        That is the delta, or at a `.done` event of any level what no delta brought. Ask at any time
+        after the event was received.
+        """
+        if self._odd:
+            odd = self._odd.get(id(event))
+            if odd is not None:
+                return odd[1] or None
+        return event.delta or None if isinstance(event, _TEXT_DELTAS) else None
+
+    def audio_of(self, event: ServerEvent) -> bytes | None:
+        """The audio that an event brings; None: nothing."""
+        return event.delta or None if isinstance(event, ResponseOutputAudioDelta) else None
+
+    # One method for each event; the table of them is below.
+
+    def _created(self, event: ResponseCreated) -> None:
+        if not self._is_done:
+            self._shown = event.response
+
+    def _done(self, event: ResponseDone) -> None:
+        self._end(event, event.response)
+
+    def _invalid(self, event: InvalidEvent) -> None:
+        if event.wire_type == "response.done":
+            readable = _readable(event)
+            names = readable.model_fields_set
+            known = {name: getattr(readable, name) for name in names}
+            self._end(event, self._shown.model_copy(update={"status": None, **known}))
+        elif event.wire_type == "response.created" and not self._is_done:
+            self._shown = _readable(event)
+
+    def _end(self, event: ServerEvent, response: Response) -> None:
+        if self._is_done:
+            return
+        self._is_done = True
+        self._shown = response
+        self._status = _ended_status(response)
+        output = response.output
+        if output:
+            drafts = [self._draft_of(item, index, output) for index, item in enumerate(output)]
+            rests = [draft.finish(item) for draft, item in zip(drafts, output, strict=True)]
+            # An item that streamed and is not named now is not part of the response after all.
+            self._drafts = list(dict.fromkeys(drafts))
+            self._note(event, "".join(rests))
+
+    def _item_added(self, event: ResponseOutputItemAdded) -> None:
+        self._draft(text_at(event.item, "id"), event.output_index).begin(event.item)
+
+    def _item_done(self, event: ResponseOutputItemDone) -> None:
+        draft = self._draft(text_at(event.item, "id"), event.output_index)
+        self._note(event, draft.finish(event.item))
+
+    def _part_added(self, event: ResponseContentPartAdded) -> None:
+        self._part(event).show(event.part)
+
+    def _part_done(self, event: ResponseContentPartDone) -> None:
+        part = self._part(event)
+        part.show(event.part)
+        self._note(event, part.text.tell(text_in(event.part)))
+
+    def _text_delta(
+        self, event: ResponseOutputTextDelta | ResponseOutputAudioTranscriptDelta
+    ) -> None:
+        part = self._parts.get((event.item_id, event.content_index))
+        if part is None:
+            part = self._part(event)
+        delta = event.delta
+        new = part.text.add(delta)
+        if new is not delta:
+            self._odd[id(event)] = (event, new)
+
+    def _text_done(self, event: ResponseOutputTextDone) -> None:
+        self._note(event, self._part(event).text.tell(event.text, is_final=True))
+
+    def _transcript_done(self, event: ResponseOutputAudioTranscriptDone) -> None:
+        self._note(event, self._part(event).text.tell(event.transcript, is_final=True))
+
+    def _audio_delta(self, event: ResponseOutputAudioDelta) -> None:
+        if (event.item_id, event.content_index) not in self._parts:
+            self._part(event)
+
+    def _arguments_delta(
+        self, event: ResponseFunctionCallArgumentsDelta | ResponseMcpCallArgumentsDelta
+    ) -> None:
+        self._draft(event.item_id, event.output_index).arguments.add(event.delta)
+
+    def _arguments_done(
+        self, event: ResponseFunctionCallArgumentsDone | ResponseMcpCallArgumentsDone
+    ) -> None:
+        draft = self._draft(event.item_id, event.output_index)
+        draft.arguments.tell(event.arguments, is_final=True)
+        if isinstance(event, ResponseFunctionCallArgumentsDone):
+            draft.call_id = event.call_id
+            draft.name = event.name or draft.name
+
+    def _note(self, event: ServerEvent, rest: str) -> None:
+        if rest:
+            self._odd[id(event)] = (event, rest)
+
+    def _draft(self, item_id: str | None, index: int) -> Draft:
+        """The item of an id; where the server left the id out, the one at the index."""
+        draft = self._known(item_id)
+        if draft is None:
+            draft = next((each for each in self._drafts if each.may_be(item_id, index)), None)
+        if draft is None:
+            draft = Draft(item_id, index)
+            self._drafts.append(draft)
+        draft.item_id = draft.item_id or item_id
+        return draft
+
+    def _draft_of(self, item: Item, index: int, output: Sequence[Item]) -> Draft:
+        """The item that `response.done` shows: some servers give it another id there."""
+        item_id = text_at(item, "id")
+        draft = self._known(item_id)
+        if draft is None:
+            named = {text_at(each, "id") for each in output}
+            unnamed = (each for each in self._drafts if each.item_id not in named)
+            draft = next((each for each in unnamed if each.index == index), None)
+        if draft is None:
+            return self._draft(item_id, index)
+        draft.index = index
+        return draft
+
+    def _known(self, item_id: str | None) -> Draft | None:
+        for draft in self._drafts:
+            if draft.item_id == item_id is not None:
+                return draft
+        return None
+
+    def _part(self, event: _InPart) -> Part:
+        key = (event.item_id, event.content_index)
+        part = self._parts.get(key)
+        if part is None:
+            draft = self._draft(event.item_id, event.output_index)
+            part = draft.part(event.content_index, is_audio=isinstance(event, _OF_AUDIO))
+            self._parts[key] = part
+        return part
+
+    def _completed(self, response: Response) -> Response:
+        lacking: dict[str, object] = {}
+        items = list(self.items)
+        output = response.output
+        if output is None or list(map(id, items)) != list(map(id, output)):
+            lacking["output"] = items
+        if response.status != self._status:
+            lacking["status"] = self._status
+        return response.model_copy(update=lacking) if lacking else response
+
+    _TAKE: ClassVar = cast(
+        "Mapping[type[object], Callable[[Assembly, ServerEvent], None]]",
+        {
+            InvalidEvent: _invalid,
+            ResponseContentPartAdded: _part_added,
+            ResponseContentPartDone: _part_done,
+            ResponseCreated: _created,
+            ResponseDone: _done,
+            ResponseFunctionCallArgumentsDelta: _arguments_delta,
+            ResponseFunctionCallArgumentsDone: _arguments_done,
+            ResponseMcpCallArgumentsDelta: _arguments_delta,
+            ResponseMcpCallArgumentsDone: _arguments_done,
+            ResponseOutputAudioDelta: _audio_delta,
+            ResponseOutputAudioTranscriptDelta: _text_delta,
+            ResponseOutputAudioTranscriptDone: _transcript_done,
+            ResponseOutputItemAdded: _item_added,
+            ResponseOutputItemDone: _item_done,
+            ResponseOutputTextDelta: _text_delta,
+            ResponseOutputTextDone: _text_done,
+        },
+    )
+
+
+def _index(draft: Draft) -> int:
+    return draft.index
+
+
+def _readable(event: InvalidEvent) -> Response:
+    """What can be read of the response in an event that did not validate, field by field."""
+    told = value_at(event, "response")
+    fields = cast("Mapping[str, JsonValue]", told) if isinstance(told, Mapping) else {}
+    sound = {name: value for name, value in fields.items() if _reads({name: value})}
+    return Response.model_validate_json(to_json(sound))
+
+
+def _reads(fields: Mapping[str, JsonValue]) -> bool:
+    try:
+        Response.model_validate_json(to_json(fields))
+    except ValueError:
+        return False
+    return True
+
+
+def _ended_status(response: Response) -> str:
+    status = response.status
+    if status is not None and status != "in_progress":
+        return status
+    details = response.status_details
+    if details is None:
+        return "completed"
+    return details.type or ("failed" if details.error is not None else "completed")
