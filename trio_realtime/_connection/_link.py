@@ -10,17 +10,21 @@ from __future__ import annotations
 import dataclasses
 import logging
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Literal, final
 
 import outcome
 import trio
 
-from trio_realtime._connection._outbox import Outbox
+from trio_realtime._connection._frames import OutgoingFrame, frame_from_event
+from trio_realtime._connection._outbox import Entry, Outbox
 from trio_realtime._connection._streams import EventStream
 from trio_realtime._core._budget import Budget
+from trio_realtime._core._gate import Gate
 from trio_realtime._core._loss import Loss, kind_of_close
-from trio_realtime._core._pending import Pending, Verdict
+from trio_realtime._core._pending import Outgoing, Pending, Place, Verdict
+from trio_realtime._core._replies import NOTED, Replies
+from trio_realtime._core._token import without_token
 from trio_realtime._core._verdict import FATAL_CODES, error_from_event
 from trio_realtime._options import Options
 from trio_realtime._redaction import redact
@@ -31,7 +35,15 @@ from trio_realtime.errors import (
     Frame,
     ServerError,
 )
-from trio_realtime.events import Error, InvalidEvent, ServerEvent, SessionCreated, SessionUpdated
+from trio_realtime.events import (
+    ClientEvent,
+    Error,
+    InvalidEvent,
+    ResponseCancel,
+    ServerEvent,
+    SessionCreated,
+    SessionUpdated,
+)
 from trio_realtime.types import Session
 
 log: Final = logging.getLogger("trio_realtime")
@@ -63,6 +75,16 @@ class Link:
 
         self.budget: Budget = Budget(options.inbox_bytes)
         self.pending: Pending = Pending(secrets)
+        self.gate: Gate = Gate(cancel_timeout=options.cancel_timeout)
+        self.replies: Replies = Replies(
+            self.pending,
+            self.gate,
+            cancel=self.cancel_response,
+            backlog_bytes=options.backlog_bytes,
+        )
+        self.deadline_moved: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
+        self.watched_deadline: float = math.inf
+        """The deadline of `replies` that the plumbing waits for."""
         self.outbox: Outbox = Outbox(options.outbox_bytes)
         self.stream: EventStream = self._new_stream(options.backlog_bytes, is_tap=False)
         self.taps: list[EventStream] = []
@@ -131,12 +153,16 @@ class Link:
     def dispatch(self, event: ServerEvent, weight: int) -> None:
         """Settle who waits, then put the event into every buffer it belongs to; never waits."""
         verdict = self.pending.receive(event)
+        if event.type in NOTED or event.type == "<invalid>":
+            self.replies.note(event, weight, now=trio.current_time())
+            self.note_deadline()
+            event = without_token(event)
         error: ServerError | None = None
         if isinstance(event, Error) or (
             isinstance(event, InvalidEvent) and event.wire_type == "error"
         ):
             error = error_from_event(event, self.secrets)
-            self._note_error(error)
+            self._note_error(error, verdict)
         elif isinstance(event, SessionCreated | SessionUpdated):
             self.session = event.session
             self._note_session()
@@ -146,6 +172,8 @@ class Link:
         # An outcome each: one can be unwrapped only once.
         for tap in self.taps:
             tap.deliver(outcome.Value(event), weight)
+        if not self.replies.route(event, weight):
+            return
         if verdict is Verdict.DELIVER or (verdict is Verdict.YOURS and not self.raises_errors):
             self.stream.deliver(outcome.Value(event), weight)
         elif verdict is Verdict.YOURS:
@@ -163,9 +191,11 @@ class Link:
         # At once, and not when the opening task runs: what comes next is the program's.
         self.is_open = self.is_open or self.opens_at == "session.created"
 
-    def _note_error(self, error: ServerError) -> None:
-        # Every one, also one that nobody reads (promise 5).
-        log.warning(
+    def _note_error(self, error: ServerError, verdict: Verdict) -> None:
+        # Every one, also one that nobody reads (promise 5). What the library itself sent too late
+        # is nobody's affair.
+        log.log(
+            logging.DEBUG if verdict is Verdict.ABSORBED else logging.WARNING,
             "server error %s: %s (caused by %s)",
             error.code or error.type,
             error.message,
@@ -176,6 +206,39 @@ class Link:
         if not self.is_open and error.event_id is None and self.refusal is None:
             self.refusal = error
             self.opening_scope.cancel()
+
+    # ---- Responses ----
+
+    def sending(self, subject: Place | Outgoing) -> None:
+        """The writer has taken a frame that may be answered."""
+        self.pending.sending(subject)
+        outgoing = subject.outgoing if isinstance(subject, Place) else subject
+        if outgoing.type in ("response.create", "response.cancel"):
+            self.replies.sending(outgoing, now=trio.current_time())
+            self.note_deadline()
+
+    def send_own(self, events: Sequence[ClientEvent]) -> None:
+        """Send a group of the library's own: past the limit if need be, and without waiting.
+
+        Their errors that say "too late" are absorbed. Nothing is sent once the link is ending.
+        """
+        if not events or self.loss is not None or self.leaving.is_set():
+            return
+        frames: list[OutgoingFrame] = []
+        for event in events:
+            frame = frame_from_event(event)
+            assert isinstance(frame.subject, Outgoing)
+            frames.append(frame._replace(subject=Place(frame.subject, own=True)))
+        self.outbox.add(Entry(frames, is_awaited=False, is_own=True))
+
+    def cancel_response(self, response_id: str) -> None:
+        """Cancel a response by its id, on the library's own account."""
+        self.send_own([ResponseCancel(response_id=response_id)])
+
+    def note_deadline(self) -> None:
+        """Tell the plumbing if `replies` has something to do sooner than it waits for."""
+        if self.replies.deadline < self.watched_deadline:
+            self.deadline_moved.unpark_all()
 
     # ---- Losing ----
 
@@ -240,6 +303,8 @@ class Link:
         assert self.loss is not None
         if self.was_told or self.loss.quiet or grace is None:
             return math.inf
+        if self.replies.holds_unread:
+            return math.inf
         if any(stream.holds_unread for stream in (self.stream, *self.taps)):
             return math.inf
         return max(self.lost_at, self.touched_at) + grace - trio.current_time()
@@ -265,6 +330,7 @@ class Link:
             self.leaving.set()
             # Answers that arrive from now on are dropped, so nobody may go on waiting for one.
             self.pending.fail(self._unanswered())
+            self.gate.fail()
             # While closing, what arrives is read and dropped, so the reader never stops.
             self.budget.waiting += 1
             self.room_changed()
@@ -351,6 +417,7 @@ class Link:
         self.outbox.fail(make_error)
         self.pending.fail(make_error)
         self.stream.end()
+        self.replies.end()
         for tap in self.taps:
             tap.end()
         self.over.set()

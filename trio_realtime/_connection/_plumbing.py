@@ -80,6 +80,7 @@ async def _live(link: Link, nursery: trio.Nursery, connect: Connect, dialect: Di
     nursery.start_soon(_read, link, transport, dialect, line_ended, reader_ended)
     nursery.start_soon(_write, link, transport, line_ended, reader_ended)
     nursery.start_soon(heartbeat, link, transport)
+    nursery.start_soon(_keep_deadlines, link)
     nursery.start_soon(_leave, link, transport, reader_ended)
     await link.over.wait()
     if link.loss is not None and link.loss.info.closed_by != "network":
@@ -154,7 +155,7 @@ async def _write(
         try:
             for frame in entry.frames:
                 if frame.subject is not None:
-                    link.pending.sending(frame.subject)
+                    link.sending(frame.subject)
                 await transport.send(frame.text)
         except TransportClosed as facts:
             # A send may be told of the end before what came before it was read. That is a handful
@@ -166,6 +167,16 @@ async def _write(
             link.over.set()
             return
         link.outbox.finish(entry)
+
+
+@trio.lowlevel.enable_ki_protection
+async def _keep_deadlines(link: Link) -> None:
+    """Open the gate and send cancels when it is time: nobody else may be there to do it."""
+    while True:
+        link.watched_deadline = link.replies.deadline
+        with trio.move_on_at(link.watched_deadline):
+            await link.deadline_moved.park()
+        link.replies.advance(trio.current_time())
 
 
 @trio.lowlevel.enable_ki_protection

@@ -117,7 +117,7 @@ class ResponseResource:
             tools=tools,
         )
         not_both("response", response, fields)
-        event = _create_event(response, fields, event_id)
+        event = response_create_event(response, fields, event_id)
         return await self._caller.send(with_extra_fields(event, extra_fields))
 
     async def cancel(
@@ -164,11 +164,12 @@ class ResponseResource:
         return ResponseDone(event_id=answer.event_id, response=response)
 
 
-def _create_event(
+def response_create_event(
     response: ResponseConfig | JsonObject | None,
     fields: Mapping[str, object],
     event_id: str | None,
 ) -> ClientEvent | JsonObject:
+    """Make the frame that asks for a response, of a whole configuration or of its fields."""
     if isinstance(response, Mapping):
         return frame_from_fields("response.create", event_id, response=dict(response))
     if response is None and not fields:
