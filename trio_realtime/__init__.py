@@ -13,6 +13,7 @@ Events are in `trio_realtime.events`, what they hold in `trio_realtime.types`, a
 """
 
 from trio_realtime._connection import EventStream, Statistics
+from trio_realtime._core._usage import UsageTotals
 from trio_realtime._endpoint import (
     AzureEndpoint,
     Endpoint,
@@ -70,6 +71,7 @@ __all__ = [
     "StreamFactory",
     "Target",
     "Unset",
+    "UsageTotals",
     "__version__",
     "open_realtime",
 ]

@@ -56,7 +56,7 @@ class RealtimeConnection(Shell):
     """What the session is, and changing it."""
 
     conversation: ConversationResource
-    """The conversation's items."""
+    """The conversation's items, and with `mirror=True` a copy of them all."""
 
     input_audio_buffer: InputAudioBufferResource
     """The audio you speak."""
@@ -85,6 +85,7 @@ async def open_realtime(
     dialect: Dialect = "ga",
     session: RealtimeSessionConfig | Mapping[str, JsonValue] | None = None,
     errors: Literal["raise", "yield"] = "raise",
+    mirror: bool = False,
     options: Options = DEFAULT_OPTIONS,
     ssl_context: ssl.SSLContext | None = None,
     proxy: str | None = None,
@@ -125,6 +126,8 @@ async def open_realtime(
             no type.
         errors: What to do with the server's `error` events about frames you sent without waiting:
             `"raise"` them from the stream as `ServerError`, or `"yield"` them as `Error` events.
+        mirror: Whether to keep a copy of the conversation, without audio, in
+            `conn.conversation.items`. It is as large as the conversation.
         options: Deadlines and limits.
         ssl_context: For `wss:`; by default `ssl.create_default_context()`, which honours
             `SSL_CERT_FILE`.
@@ -156,6 +159,7 @@ async def open_realtime(
         raises_errors=errors == "raise",
         url=redact_url(handshake.url, secrets),
         secrets=secrets,
+        mirror=mirror,
     )
     connector = _Connector(
         link, handshake, ssl_context, proxy, trust_env, unix_socket, stream_factory

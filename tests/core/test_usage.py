@@ -72,7 +72,7 @@ def test_nothing_is_used_before_anything_is_told() -> None:
     totals = UsageMeter().totals
     assert set(dataclasses.asdict(totals).values()) == {0}
     with pytest.raises(dataclasses.FrozenInstanceError):
-        totals.responses = 1  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+        totals.responses = 1  # type: ignore[misc]
 
 
 def test_every_number_of_a_response_goes_where_it_belongs() -> None:  # pain 47

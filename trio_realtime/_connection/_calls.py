@@ -17,6 +17,7 @@ from trio_realtime._connection import _ids
 from trio_realtime._connection._frames import OutgoingFrame, encodable, frame_from_event
 from trio_realtime._connection._link import Link
 from trio_realtime._connection._outbox import Entry
+from trio_realtime._core._mirror import Mirror
 from trio_realtime._core._pending import Outgoing
 from trio_realtime.errors import ConnectionClosedError
 from trio_realtime.events import ClientEvent, ServerEvent
@@ -34,6 +35,11 @@ class Caller:
     def current_session(self) -> Session | None:
         """The newest effective session the server reported."""
         return self._link.session
+
+    @property
+    def mirror(self) -> Mirror | None:
+        """The copy of the conversation, where one is kept."""
+        return self._link.mirror
 
     def new_id(self, prefix: Literal["event_", "item_"]) -> str:
         """Choose an id that nobody has used: the prefix and 21 base62 characters."""

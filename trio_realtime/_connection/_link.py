@@ -22,9 +22,11 @@ from trio_realtime._connection._streams import EventStream
 from trio_realtime._core._budget import Budget
 from trio_realtime._core._gate import Gate
 from trio_realtime._core._loss import Loss, kind_of_close
+from trio_realtime._core._mirror import MIRRORED, Mirror
 from trio_realtime._core._pending import Outgoing, Pending, Place, Verdict
 from trio_realtime._core._replies import NOTED, Replies
 from trio_realtime._core._token import without_token
+from trio_realtime._core._usage import METERED, UsageMeter
 from trio_realtime._core._verdict import FATAL_CODES, error_from_event
 from trio_realtime._options import Options
 from trio_realtime._redaction import redact
@@ -48,6 +50,8 @@ from trio_realtime.types import Session
 
 log: Final = logging.getLogger("trio_realtime")
 
+_KEPT: Final = METERED | MIRRORED
+
 
 @final
 class Link:
@@ -60,6 +64,7 @@ class Link:
         raises_errors: bool,
         url: str,
         secrets: Collection[str],
+        mirror: bool = False,
     ) -> None:
         self.options: Options = options
         self.raises_errors: bool = raises_errors
@@ -72,6 +77,8 @@ class Link:
         self.transport: Transport | None = None
         self.session: Session | None = None
         """The newest effective session."""
+        self.meter: UsageMeter = UsageMeter()
+        self.mirror: Mirror | None = Mirror() if mirror else None
 
         self.budget: Budget = Budget(options.inbox_bytes)
         self.pending: Pending = Pending(secrets)
@@ -152,6 +159,10 @@ class Link:
 
     def dispatch(self, event: ServerEvent, weight: int) -> None:
         """Settle who waits, then put the event into every buffer it belongs to; never waits."""
+        if type(event) in _KEPT:
+            self.meter.receive(event)
+            if self.mirror is not None:
+                self.mirror.receive(event)
         verdict = self.pending.receive(event)
         if event.type in NOTED or event.type == "<invalid>":
             self.replies.note(event, weight, now=trio.current_time())

@@ -16,6 +16,7 @@ from pydantic import JsonValue
 from trio_realtime._connection._calls import Caller
 from trio_realtime._connection._link import Link
 from trio_realtime._connection._streams import EventStream
+from trio_realtime._core._usage import UsageTotals
 from trio_realtime._redaction import redact
 from trio_realtime.errors import CloseInfo
 from trio_realtime.events import ClientEvent, ServerEvent
@@ -314,6 +315,19 @@ class Shell(trio.abc.AsyncResource):
             reader_paused=link.reader_paused,
             last_ping_ms=transport.last_ping_ms if transport else None,
         )
+
+    @property
+    def usage(self) -> UsageTotals:
+        """What responses and transcriptions have used so far, by kind of token.
+
+        ::
+
+            print(conn.usage.input_tokens, "of them cached:", conn.usage.cached_tokens)
+
+        It counts what has arrived, also what nobody has read yet, and stays after the block. On a
+        sideband, what others asked for counts as well.
+        """
+        return self._link.meter.totals
 
     def __repr__(self) -> str:
         state = "closed" if self._link.over.is_set() else "open"

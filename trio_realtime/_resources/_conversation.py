@@ -281,10 +281,41 @@ class ConversationResource:
     """The conversation of a connection."""
 
     item: ConversationItemResource
-    """Its items."""
+    """Creating, deleting, retrieving and truncating its items."""
 
     def __init__(self, caller: Caller) -> None:
         self.item = ConversationItemResource(caller)
+        self._caller: Caller = caller
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """The items of the conversation, in the server's order, as a copy that is kept here.
+
+        ::
+
+            async with open_realtime("gpt-realtime-2.1", mirror=True) as conn:
+                ...
+                history = [as_input(item) for item in conn.conversation.items]
+
+        Each call returns the items as they are now: a new tuple, which does not change. It tells
+        what has arrived, which may be ahead of what you have read, and stays after the block. An
+        item of a response is empty until it is done; speech has its transcript once that is here;
+        what was truncated has lost it. Items without an id are not in it. On a sideband there is
+        what was added since you joined.
+
+        It is as large as the server's conversation, but for the audio, which is not kept: some
+        kilobytes an item, and images as they were sent. An item goes when the server deletes it. So
+        in a session without an end, delete what is not needed any more.
+
+        Raises:
+            RuntimeError: if the connection was opened without `mirror=True`.
+        """
+        mirror = self._caller.mirror
+        if mirror is None:
+            raise RuntimeError(
+                "no copy of the conversation is kept: open the connection with mirror=True"
+            )
+        return mirror.items
 
 
 def _item_from_fields(fields: Mapping[str, object]) -> dict[str, object]:
