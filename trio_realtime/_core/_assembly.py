@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias, cast, final
 
 from pydantic_core import to_json
 
-from trio_realtime._core._draft import Draft, Part, text_in
+from trio_realtime._core._draft import Draft, Part
 from trio_realtime._core._outgoing import text_at, value_at
 from trio_realtime.events import (
     InvalidEvent,
@@ -176,9 +176,7 @@ class Assembly:
         self._part(event).show(event.part)
 
     def _part_done(self, event: ResponseContentPartDone) -> None:
-        part = self._part(event)
-        part.show(event.part)
-        self._note(event, part.text.tell(text_in(event.part)))
+        self._note(event, self._part(event).finish(event.part))
 
     def _text_delta(
         self, event: ResponseOutputTextDelta | ResponseOutputAudioTranscriptDelta
@@ -240,6 +238,7 @@ class Assembly:
             draft = next((each for each in unnamed if each.index == index), None)
         if draft is None:
             return self._draft(item_id, index)
+        draft.item_id = item_id or draft.item_id
         draft.index = index
         return draft
 
@@ -298,7 +297,9 @@ def _index(draft: Draft) -> int:
 def _readable(event: InvalidEvent) -> Response:
     """What can be read of the response in an event that did not validate, field by field."""
     told = value_at(event, "response")
-    fields = cast("Mapping[str, JsonValue]", told) if isinstance(told, Mapping) else {}
+    if not isinstance(told, Mapping):
+        return Response()
+    fields = cast("Mapping[str, JsonValue]", told)
     sound = {name: value for name, value in fields.items() if _reads({name: value})}
     return Response.model_validate_json(to_json(sound))
 
@@ -312,10 +313,8 @@ def _reads(fields: Mapping[str, JsonValue]) -> bool:
 
 
 def _ended_status(response: Response) -> str:
-    status = response.status
-    if status is not None and status != "in_progress":
-        return status
     details = response.status_details
-    if details is None:
-        return "completed"
-    return details.type or ("failed" if details.error is not None else "completed")
+    for told in (response.status, details and details.type):
+        if told is not None and told != "in_progress":
+            return told
+    return "failed" if details is not None and details.error is not None else "completed"

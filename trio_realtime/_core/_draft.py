@@ -19,6 +19,7 @@ from pydantic_core import to_json
 from trio_realtime._core._pieces import Pieces
 from trio_realtime.types import (
     AssistantMessage,
+    AudioPart,
     FunctionCall,
     McpCall,
     OutputAudio,
@@ -55,13 +56,15 @@ class Part:
         self.unknown: UnknownContentPart | None = None
         """A kind that this release does not know, such as a refusal: as the server told it last."""
 
-    def show(self, part: ResponsePart) -> None:
-        """Note what the server calls the part."""
-        if isinstance(part, UnknownContentPart):
-            self.unknown = part
-        else:
-            self.unknown = None
-            self.is_audio = not isinstance(part, TextPart)
+    def show(self, part: ResponsePart | AssistantContent) -> None:
+        """Note what kind of part the server calls it."""
+        self.unknown = part if isinstance(part, UnknownContentPart) else None
+        self.is_audio = isinstance(part, AudioPart | OutputAudio)
+
+    def finish(self, part: ResponsePart | AssistantContent) -> str:
+        """The part is done; what its text adds to the pieces is returned."""
+        self.show(part)
+        return self.text.tell(text_in(part))
 
     def made(self) -> AssistantContent:
         """The part, as an item holds it."""
@@ -130,10 +133,7 @@ class Draft:
         self.shown = item = _mended(item)
         if isinstance(item, AssistantMessage):
             return "".join(
-                self.part(index, is_audio=not isinstance(content, OutputText | TextPart)).text.tell(
-                    text_in(content)
-                )
-                for index, content in enumerate(item.content)
+                self.part(index).finish(content) for index, content in enumerate(item.content)
             )
         if isinstance(item, FunctionCall | McpCall):
             self.arguments.tell(item.arguments)
