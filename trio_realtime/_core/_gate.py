@@ -1,8 +1,8 @@
 """The response gate: at most one response at a time in the default conversation.
 
 The server refuses a `response.create` while another response of the default conversation runs. So
-whoever wants one takes a `Ticket`, and is granted its turn when nothing is under way. What closes
-the gate, and what opens it again:
+whoever wants one takes a ticket (`_line` has the table of its states), and is granted its turn when
+nothing is under way. What closes the gate, and what opens it again:
 
 | closed by                     | from                      | until                              |
 |-------------------------------|---------------------------|------------------------------------|
@@ -19,17 +19,6 @@ the gate, and what opens it again:
 |                               | no known cause            | named none; `created`; 1 s         |
 | a refused ticket, coming back | `refused(busy=True)`      | `requeue`, `leave`; 1 s            |
 
-And what becomes of a ticket:
-
-| state     | means                     | next                                                     |
-|-----------|---------------------------|----------------------------------------------------------|
-| `waiting` | stands in line            | `granted`: its turn; `dropped`: the server cancelled for |
-|           |                           | barge-in, the user's turn will be answered; `over`       |
-| `granted` | may send, or has sent     | `waiting`: refused as busy; `over`: answered, refused    |
-|           |                           | for another reason, left, or the connection is lost      |
-| `dropped` | never sent                | none                                                     |
-| `over`    | needs the gate no more    | none                                                     |
-
 Rule 1: whatever closes the gate has an end that the server cannot withhold, but for two: a create
 that it never answers, and a response that it never ends and nobody cancels. Rule 2: first come,
 first served; a refused ticket keeps its place before everybody younger. Rule 3: nothing here grows
@@ -41,18 +30,17 @@ know out-of-band responses either: nobody tells it of them.
 
 from __future__ import annotations
 
-import itertools
 import math
-from bisect import insort
-from collections import deque
 from collections.abc import Callable
-from typing import Final, Literal, NamedTuple, TypeAlias, TypeVar, final
+from typing import Final, NamedTuple, TypeVar, final
 
+from trio_realtime._core._line import Line, Ticket
 from trio_realtime._core._recent import RecentIds
+
+__all__ = ["Gate", "Ticket"]
 
 KeyT = TypeVar("KeyT")
 ValueT = TypeVar("ValueT")
-TicketState: TypeAlias = Literal["waiting", "granted", "dropped", "over"]
 
 # The server creates the response to a turn within a few hundred milliseconds of the commit, and
 # names in a refusal what has just ended or is about to: a second is several round trips.
@@ -63,34 +51,12 @@ _SETTLING: Final = 1.0
 _REMEMBERED: Final = 256
 
 
-@final
-class Ticket:
-    """One request that waits for its turn in the default conversation."""
-
-    __slots__ = ("known", "number", "returns_by", "state", "wake")
-
-    def __init__(self, number: int, wake: Callable[[], None]) -> None:
-        self.state: TicketState = "waiting"
-        """Where it stands; changes only within a call of the gate."""
-
-        self.number: int = number
-        """Its place among all tickets: the lower is the older."""
-
-        self.wake: Callable[[], None] = wake
-        """Called after each change of `state` that its owner did not cause."""
-
-        self.known: TicketState = "waiting"
-        """The state that its owner has been told."""
-
-        self.returns_by: float | None = None
-        """Until when the gate keeps a refused ticket's place; None unless that is awaited."""
-
-
 class _Create(NamedTuple):
     """A create on the wire."""
 
     ticket: Ticket | None
     endings: int
+    barge_ins: int
 
 
 class _Blocker(NamedTuple):
@@ -133,8 +99,7 @@ class Gate:
 
     def __init__(self, *, cancel_timeout: float) -> None:
         self._cancel_timeout = cancel_timeout
-        self._numbers = itertools.count()
-        self._line: list[Ticket] = []
+        self._line = Line()
         self._grant: Ticket | None = None
         self._asked: dict[str, _Create] = {}
         self._running: dict[str, _Running] = {}
@@ -142,11 +107,10 @@ class Gate:
         self._blocker: _Blocker | None = None
         self._ended = RecentIds(_REMEMBERED)
         self._endings = 0
+        self._barge_ins = 0
         self._creates = True
         self._interrupts = True
         self._has_failed = False
-        self._to_wake: deque[Ticket] = deque()
-        self._is_waking = False
 
     @property
     def is_open(self) -> bool:
@@ -171,12 +135,12 @@ class Gate:
     @property
     def deadline(self) -> float:
         """When `advance` will change something; `math.inf` when only an event can."""
-        ends = [running.until for running in self._running.values()]
+        ends = [self._line.deadline]
+        ends += [running.until for running in self._running.values()]
         ends += [turn.until for turn in self._turns.values()]
-        ends += [ticket.returns_by for ticket in self._line if ticket.returns_by is not None]
         if self._blocker is not None:
             ends.append(self._blocker.until)
-        return min(ends, default=math.inf)
+        return min(ends)
 
     def is_interrupting(self, response_id: str) -> bool:
         """Whether the server is cancelling a response because the user speaks.
@@ -191,7 +155,7 @@ class Gate:
 
         After `fail` it is over at once.
         """
-        ticket = Ticket(next(self._numbers), wake)
+        ticket = self._line.ticket(wake)
         self._enter(ticket)
         return ticket
 
@@ -204,7 +168,7 @@ class Gate:
         if ticket in self._line:
             ticket.returns_by = None
             self._settle(ticket)
-        elif ticket.state in {"waiting", "granted"} and ticket is not self._grant:
+        elif not ticket.has_ended and ticket is not self._grant:
             self._enter(ticket)
 
     def leave(self, ticket: Ticket) -> None:
@@ -213,14 +177,13 @@ class Gate:
         When the create was sent it still counts until the server has answered it; a refusal then
         finds nobody who would ask again. Does nothing when the ticket has come to its end.
         """
-        if ticket.state in {"dropped", "over"}:
+        if ticket.has_ended:
             return
-        ticket.state = ticket.known = "over"
         if ticket is self._grant:
             self._grant = None
-        elif ticket in self._line:
-            self._line.remove(ticket)
-        self._settle()
+        self._line.remove(ticket)
+        self._line.change(ticket, "over")
+        self._settle(ticket)
 
     def sent(self, event_id: str, ticket: Ticket | None = None) -> None:
         """The writer took a create of the default conversation; without a ticket, a plain one."""
@@ -228,7 +191,7 @@ class Gate:
         if ticket is not None and ticket is self._grant:
             granted = ticket
             self._grant = None
-        self._asked[event_id] = _Create(granted, self._endings)
+        self._asked[event_id] = _Create(granted, self._endings, self._barge_ins)
         if len(self._asked) > _REMEMBERED:
             plain = (name for name, create in self._asked.items() if create.ticket is None)
             del self._asked[next(plain)]
@@ -256,6 +219,8 @@ class Gate:
 
         A ticket that was refused as busy stands in line again, in its old place, but is not
         granted until `requeue` says that it still wants to be; the gate waits a second for that.
+        Had it been refused in time it would have stood there when the server last cancelled for
+        barge-in: then it is dropped like the others.
 
         Args:
             event_id: The create.
@@ -267,11 +232,7 @@ class Gate:
         create = self._asked.pop(event_id, None)
         if create is not None and busy:
             self._look_for_culprit(create, active, now)
-            ticket = create.ticket
-            if ticket is not None and ticket.state == "granted":
-                ticket.returns_by = now + _SETTLING
-                self._change(ticket, "waiting")
-                insort(self._line, ticket, key=_number)
+            self._take_back(create, now)
         elif create is not None:
             self._end(create.ticket)
         self._settle()
@@ -315,7 +276,8 @@ class Gate:
                 self._blocker = None
             was_running = self._running.pop(response_id, None) is not None
             if was_running and by_server_barge_in and self._creates:
-                self._drop_everybody()
+                self._barge_ins += 1
+                self._line.clear("dropped")
         self._settle()
 
     def learn_session(self, *, creates: bool, interrupts: bool) -> None:
@@ -366,13 +328,11 @@ class Gate:
         self._end(self._grant)
         for create in self._asked.values():
             self._end(create.ticket)
-        for ticket in self._line:
-            self._change(ticket, "over")
+        self._line.clear("over")
         self._grant = self._blocker = None
         self._asked.clear()
         self._running.clear()
         self._turns.clear()
-        self._line.clear()
         self._settle()
 
     @property
@@ -388,10 +348,9 @@ class Gate:
 
     def _enter(self, ticket: Ticket) -> None:
         if self._has_failed:
-            ticket.state = ticket.known = "over"
-            return
-        ticket.state = ticket.known = "waiting"
-        insort(self._line, ticket, key=_number)
+            self._line.change(ticket, "over")
+        else:
+            self._line.insert(ticket)
         self._settle(ticket)
 
     def _look_for_culprit(self, create: _Create, active: str | None, now: float) -> None:
@@ -404,10 +363,15 @@ class Gate:
         if not is_known:
             self._blocker = _Blocker(active, now + _SETTLING)
 
-    def _drop_everybody(self) -> None:
-        for ticket in self._line:
-            self._change(ticket, "dropped")
-        self._line.clear()
+    def _take_back(self, create: _Create, now: float) -> None:
+        """Put the ticket of a create that was refused back to where it would be without it."""
+        ticket = create.ticket
+        if ticket is None or ticket.state != "granted":
+            return
+        if create.barge_ins != self._barge_ins:
+            self._line.change(ticket, "dropped")
+        else:
+            self._line.insert(ticket, returns_by=now + _SETTLING)
 
     def _forget_unmoved(self) -> None:
         self._turns = {item_id: turn for item_id, turn in self._turns.items() if turn.has_moved}
@@ -423,41 +387,17 @@ class Gate:
             del self._turns[item_id]
         if self._blocker is not None and self._blocker.until <= now:
             self._blocker = None
-        for ticket in [it for it in self._line if it.returns_by is not None]:
-            if ticket.returns_by is not None and ticket.returns_by <= now:
-                ticket.returns_by = None
-                self._line.remove(ticket)
+        self._line.advance(now)
 
     def _end(self, ticket: Ticket | None) -> None:
         if ticket is not None and ticket.state == "granted":
-            self._change(ticket, "over")
-
-    def _change(self, ticket: Ticket, state: TicketState) -> None:
-        ticket.state = state
-        self._to_wake.append(ticket)
+            self._line.change(ticket, "over")
 
     def _settle(self, caller: Ticket | None = None) -> None:
-        """Grant the next turn, if there is one, and wake who was changed, but not the caller."""
-        if self._line and self._is_free and self._line[0].returns_by is None:
-            self._grant = self._line.pop(0)
-            self._change(self._grant, "granted")
-        if caller is not None:
-            caller.known = caller.state
-        if self._is_waking:
-            return
-        self._is_waking = True
-        try:
-            while self._to_wake:
-                ticket = self._to_wake.popleft()
-                if ticket.known != ticket.state:
-                    ticket.known = ticket.state
-                    ticket.wake()
-        finally:
-            self._is_waking = False
-
-
-def _number(ticket: Ticket) -> int:
-    return ticket.number
+        """Grant the next turn, if there is one, and tell everybody but the caller."""
+        if self._is_free:
+            self._grant = self._line.call()
+        self._line.tell(caller)
 
 
 def _forget(under_way: dict[KeyT, ValueT]) -> None:
