@@ -38,7 +38,7 @@ from trio_realtime.events import (
     ResponseOutputTextDelta,
     ResponseOutputTextDone,
 )
-from trio_realtime.types import Response
+from trio_realtime.types import Response, StatusDetails
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -313,8 +313,8 @@ def _reads(fields: Mapping[str, JsonValue]) -> bool:
 
 
 def _ended_status(response: Response) -> str:
-    details = response.status_details
-    for told in (response.status, details and details.type):
+    details = response.status_details or StatusDetails()
+    for told in (response.status, details.type):
         if told is not None and told != "in_progress":
             return told
-    return "failed" if details is not None and details.error is not None else "completed"
+    return "completed" if details.error is None else "failed"
