@@ -138,6 +138,12 @@ class Stream(Generic[T]):
             self._owner.budget.held -= weight
             self._owner.room_changed()
 
+    def _give_up(self) -> Delivery[T]:
+        oldest, weight = self._take.receive_nowait()
+        self._held -= weight
+        self.dropped += 1
+        return oldest
+
     def _raise_end(self) -> NoReturn:
         error = self._owner.end_error() or trio.EndOfChannel()
         # The channel's own exception says nothing; the cause of a loss does.
@@ -164,9 +170,7 @@ class Stream(Generic[T]):
             self._owner.budget.held += weight
             return
         while self._held > max(self._backlog_bytes, weight):
-            _, oldest = self._take.receive_nowait()
-            self._held -= oldest
-            self.dropped += 1
+            self._give_up()
 
     def end(self) -> None:
         """Say that no more will come. What is held is still delivered."""

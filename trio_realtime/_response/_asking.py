@@ -1,0 +1,140 @@
+"""Asking for one response: its turn, its frames, its begin, and how its block is left.
+
+The choreography of `respond()`. Everything that has a law is asked of `_core`: whose turn it is (the
+gate), which response is the answer (the pending table), where its events go (`Replies`). Leaving
+waits for nothing; the connection sends what has to be sent, and keeps the deadlines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal, TypeAlias, final
+
+import trio
+
+from trio_realtime._connection import Caller, Link
+from trio_realtime._connection._frames import OutgoingFrame
+from trio_realtime._connection._outbox import Entry
+from trio_realtime._core._gate import Ticket
+from trio_realtime._core._outgoing import text_at
+from trio_realtime._core._pending import Outgoing, Place
+from trio_realtime._response._question import Question
+from trio_realtime._response._reply import Reply, dropped_reply
+from trio_realtime._response._sink import ReplySink
+from trio_realtime.errors import ConnectionClosedError, ServerError
+from trio_realtime.events import ConversationItemTruncate, ResponseCancel
+
+WhenBusy: TypeAlias = Literal["wait", "cancel", "raise"]
+"""What to do when another response is under way in the default conversation."""
+
+_BUSY: Final = "conversation_already_has_active_response"
+
+_RETRIES: Final = 3
+"""How often a create is asked again that the server refused for being busy. Each time the response
+that was in the way is over, so that one retry is what it takes; three are for bad luck."""
+
+
+@final
+class Asking:
+    """One `respond()`, from its call to the end of its block."""
+
+    def __init__(self, link: Link, caller: Caller, question: Question, when_busy: WhenBusy) -> None:
+        self._link: Link = link
+        self._caller: Caller = caller
+        self._question: Question = question
+        self._when_busy: WhenBusy = when_busy
+        self._sink: ReplySink = ReplySink(link, in_conversation=not question.is_out_of_band)
+        self._woken: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
+        self._items: tuple[Place, ...] = ()
+        """The places of the items, once they were handed over: that happens once."""
+        self._response_id: str | None = None
+
+    async def enter(self) -> Reply:
+        """Wait for the turn, ask, and wait for `response.created`; see `respond()`."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._link.check_open()
+        if self._question.is_out_of_band:
+            return await self._ask(None, retries=0)
+        ticket = self._link.gate.queue(self._wake)
+        if ticket.state == "waiting":
+            self._note_busy(ticket)
+        retries = 0 if self._when_busy == "raise" else _RETRIES
+        while True:
+            await self._wait_for_turn(ticket)
+            if ticket.state == "dropped":
+                return await self._give_way()
+            self._link.check_open()
+            try:
+                return await self._ask(ticket, retries=retries)
+            except ServerError as error:
+                if error.code != _BUSY or ticket.state == "over":
+                    raise self._refusal(error) from None
+                retries -= 1
+
+    def leave(self) -> None:
+        """End the response if it is not over: cut off what was not heard, cancel the rest.
+
+        Nothing is awaited, and nothing here can fail.
+        """
+        cuts = self._sink.leave()
+        for place in self._items:
+            self._link.pending.abandon(place)
+        if self._response_id is None:
+            return
+        end_response(self._link, self._sink, self._response_id, cuts)
+
+    def _note_busy(self, ticket: Ticket) -> None:
+        if self._when_busy == "raise":
+            self._link.gate.leave(ticket)
+            raise busy_error()
+        if self._when_busy == "cancel":
+            self._link.replies.cancel_active(now=trio.current_time())
+            self._link.note_deadline()
+
+    async def _wait_for_turn(self, ticket: Ticket) -> None:
+        link = self._link
+        link.budget.waiting += 1
+        link.room_changed()
+        try:
+            while ticket.state == "waiting":
+                await self._woken.park()
+        except (trio.Cancelled, KeyboardInterrupt):
+            link.gate.leave(ticket)
+            raise
+        finally:
+            link.budget.waiting -= 1
+
+    async def _give_way(self) -> Reply:
+        """The user's own turn is answered instead: only the items are sent."""
+        reply = dropped_reply(self._sink)
+        frames = () if self._items else self._question.item_frames()
+        await self._caller.send_group(frames)
+        return reply
+
+    async def _ask(self, ticket: Ticket | None, *, retries: int) -> Reply:
+        """Hand over the group and wait for the answer. Nothing is awaited before that."""
+        link = self._link
+        frames = [] if self._items else [self._placed(each) for each in self._question.item_frames()]
+        create = self._placed(self._question.create_frame(), after=self._items)
+        assert isinstance(create.subject, Place)
+        place = create.subject
+        link.replies.expect(create.event_id, self._sink, ticket, retries=retries)
+        entry = Entry([*frames, create], is_awaited=True)
+        link.outbox.add(entry)
+        link.budget.waiting += 1
+        link.room_changed()
+        try:
+            while place.result is None and self._refused_item() is None:
+                await self._woken.park()
+        except (trio.Cancelled, KeyboardInterrupt):
+            if link.outbox.withdraw(entry):
+                link.replies.forget(create.event_id)
+                if ticket is not None:
+                    link.gate.leave(ticket)
+            else:
+                link.replies.doom(create.event_id)
+            self._abandon(place)
+            raise
+        finally:
+            link.budget.waiting -= 1
+        return self._begin(place)
