@@ -25,6 +25,7 @@ from trio_realtime._endpoint import (
 from trio_realtime._open import RealtimeConnection, open_realtime
 from trio_realtime._options import DEFAULT_OPTIONS, Options
 from trio_realtime._resources import UNSET, Unset
+from trio_realtime._response import IncomingReplies, Reply, ReplyView
 from trio_realtime._version import __version__
 from trio_realtime.errors import (
     AuthenticationError,
@@ -57,12 +58,15 @@ __all__ = [
     "Handshake",
     "HandshakeRejectedError",
     "InboxOverflowError",
+    "IncomingReplies",
     "KeepaliveTimeoutError",
     "MessageTooBigError",
     "OpenAIEndpoint",
     "Options",
     "RealtimeConnection",
     "RealtimeError",
+    "Reply",
+    "ReplyView",
     "ResponseFailedError",
     "ServerError",
     "SessionExpiredError",

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 import trio
 from pydantic import JsonValue
 
-from trio_realtime._connection import Link, Shell, block, open_link
+from trio_realtime._connection import Link, block, open_link
 from trio_realtime._endpoint import (
     Endpoint,
     Handshake,
@@ -33,13 +33,14 @@ from trio_realtime._resources import (
     ResponseResource,
     SessionResource,
 )
+from trio_realtime._response import Responding
 from trio_realtime._transport import Transport
 from trio_realtime.events import Dialect, SessionCreated, SessionUpdated, prepare
 from trio_realtime.types import RealtimeSessionConfig
 
 
 @final
-class RealtimeConnection(Shell):
+class RealtimeConnection(Responding):
     """One open connection to the Realtime API, made by `open_realtime`.
 
     ::

@@ -471,7 +471,10 @@ def public_awaits(thing: object, prefix: str = "") -> set[str]:
 
 
 async def test_no_public_await_is_missing_here() -> None:
-    async with line_to(polite) as endpoint, open_realtime("m", endpoint=endpoint) as conn:
+    async with (
+        line_to(polite) as endpoint,
+        open_realtime("m", endpoint=endpoint, mirror=True) as conn,
+    ):
         assert public_awaits(conn) == CALLS.keys()
 
 

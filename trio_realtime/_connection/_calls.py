@@ -14,11 +14,17 @@ import trio
 from pydantic import JsonValue
 
 from trio_realtime._connection import _ids
-from trio_realtime._connection._frames import OutgoingFrame, encodable, frame_from_event
+from trio_realtime._connection._frames import (
+    OutgoingFrame,
+    encodable,
+    frame_from_event,
+    with_token,
+)
 from trio_realtime._connection._link import Link
 from trio_realtime._connection._outbox import Entry
 from trio_realtime._core._mirror import Mirror
 from trio_realtime._core._pending import Outgoing
+from trio_realtime._core._token import without_token
 from trio_realtime.errors import ConnectionClosedError
 from trio_realtime.events import ClientEvent, ServerEvent
 from trio_realtime.types import Session
@@ -80,6 +86,18 @@ class Caller:
         await self._hand_over([OutgoingFrame(*frame, None) for frame in frames])
 
     @trio.lowlevel.enable_ki_protection
+    async def send_group(self, frames: Sequence[OutgoingFrame]) -> None:
+        """Send frames back to back; none is nothing to do but a checkpoint.
+
+        Cancelled before the writer has taken the group, nothing of it was sent; later, all of it
+        still goes out.
+        """
+        if frames:
+            await self._hand_over(frames)
+        else:
+            await trio.lowlevel.checkpoint()
+
+    @trio.lowlevel.enable_ki_protection
     async def request(self, event: ClientEvent | Mapping[str, JsonValue]) -> ServerEvent:
         """Send one event and wait for its answer; see `RealtimeConnection.request`."""
         link = self._link
@@ -88,7 +106,7 @@ class Caller:
         def wake() -> None:
             woken.unpark_all()
 
-        frame = frame_from_event(event)
+        frame = with_token(frame_from_event(event))
         assert isinstance(frame.subject, Outgoing)
         await trio.lowlevel.checkpoint_if_cancelled()
         link.check_open()
@@ -110,7 +128,7 @@ class Caller:
         finally:
             link.budget.waiting -= 1
         try:
-            return place.result.unwrap()
+            return without_token(place.result.unwrap())
         except ConnectionClosedError:
             link.note_told()
             raise

@@ -5,6 +5,7 @@ This module encodes, and gives a name to what has none. It does not know when a 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from pydantic import JsonValue
 
 from trio_realtime._connection import _ids
 from trio_realtime._core._pending import Outgoing, Place, outgoing_from_event
+from trio_realtime._core._token import METADATA_PAIRS, TOKEN_KEY
 from trio_realtime.events import ClientEvent, encode
 
 
@@ -47,6 +49,25 @@ def frame_from_event(event: ClientEvent | Mapping[str, JsonValue]) -> OutgoingFr
         event_id = _ids.new_id("event_")
         event = event.model_copy(update={"event_id": event_id})
     return OutgoingFrame(event_id, event.type, encode(event), outgoing_from_event(event))
+
+
+def with_token(frame: OutgoingFrame) -> OutgoingFrame:
+    """Mark a request for a response, so that its answer is known; other frames stay as they are.
+
+    One whose caller uses every pair of metadata that the server takes goes unmarked.
+    """
+    if frame.type != "response.create" or not isinstance(frame.subject, Outgoing):
+        return frame
+    metadata = frame.subject.metadata or {}
+    if TOKEN_KEY in metadata or len(metadata) > METADATA_PAIRS:
+        return frame
+    event: Mapping[str, JsonValue] = json.loads(frame.text)
+    mark: dict[str, JsonValue] = {"response": {"metadata": {TOKEN_KEY: frame.event_id}}}
+    marked = {**metadata, TOKEN_KEY: frame.event_id}
+    return frame._replace(
+        text=encode(event, extra_fields=mark),
+        subject=dataclasses.replace(frame.subject, metadata=marked),
+    )
 
 
 def encodable(text: str) -> str:

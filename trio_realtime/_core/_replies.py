@@ -49,7 +49,7 @@ _BUSY: Final = "conversation_already_has_active_response"
 # "Conversation already has an active response in progress: resp_..." (public reports).
 _NAMED_RESPONSE: Final = re.compile(r"\bresp_\w+")
 
-_NAMELESS: Final = ""
+NAMELESS: Final = ""
 """Stands for the id of a response to which a server gave none."""
 
 NOTED: Final = frozenset(
@@ -79,12 +79,24 @@ class Listener(Protocol):
     @property
     def holds_unread(self) -> bool:
         """Whether a view that somebody has read holds what was not."""
+        ...
 
     def take(self, event: ServerEvent, weight: int) -> None:
         """Take the next event of the response; the first is its `response.created`."""
 
     def end(self) -> None:
         """The connection is over: no more events will come."""
+
+
+class Incoming(Protocol):
+    """What takes the responses that others start."""
+
+    def open(self, response_id: str, *, in_conversation: bool) -> Listener:
+        """Make the listener of a response that begins."""
+        ...
+
+    def end(self) -> None:
+        """The connection is over: no more responses will come."""
 
 
 class _Expected:
@@ -143,8 +155,8 @@ class Replies:
         self._late_cancels: dict[str, float] = {}
         self._cancels_next = False
         self._ever_routed = False
-        self.incoming: Callable[[], Listener] | None = None
-        """Makes a listener for a response that somebody else started, while anybody wants them."""
+        self.incoming: Incoming | None = None
+        """Who wants the responses that others start, while somebody does."""
 
     # What callers do.
 
@@ -199,9 +211,14 @@ class Replies:
         active = self._gate.active
         if active is None:
             self._cancels_next = True
-        elif not self._gate.is_interrupting(active):
-            self._gate.cancelling(active, now)
-            self._cancel(active)
+        else:
+            self.cancel(active, now=now)
+
+    def cancel(self, response_id: str, *, now: float) -> None:
+        """Cancel a response whose block goes on, unless voice detection is about to."""
+        if not self._gate.is_interrupting(response_id):
+            self._gate.cancelling(response_id, now)
+            self._cancel(response_id)
 
     # What the writer tells.
 
@@ -290,9 +307,11 @@ class Replies:
         self._gate.fail()
         for listener in self._listeners.values():
             listener.end()
+        if self.incoming is not None:
+            self.incoming.end()
 
     def _note_created(self, event: ServerEvent, now: float) -> None:
-        response_id = text_at(event, "response", "id") or _NAMELESS
+        response_id = text_at(event, "response", "id") or NAMELESS
         responses, answered = self._pending.responses, self._pending.answered
         in_conversation = responses.is_in_conversation(response_id)
         answers = None if answered is None else answered.outgoing.event_id
@@ -302,7 +321,9 @@ class Replies:
         elif answers is not None:
             self._gate.answered(answers)
         if answers is None and self.incoming is not None:
-            self._listen(response_id, self.incoming())
+            self._listen(
+                response_id, self.incoming.open(response_id, in_conversation=in_conversation)
+            )
         if in_conversation and self._cancels_next:
             self._cancels_next = False
             self._gate.cancelling(response_id, now)
@@ -320,12 +341,12 @@ class Replies:
         finished, answered = self._pending.finished, self._pending.answered
         assert finished is not None
         response_id = finished.response_id
-        doubtful = self._doubtful.pop(response_id or _NAMELESS, None)
+        doubtful = self._doubtful.pop(response_id or NAMELESS, None)
         if answered is not None:
             expected = self._expected.pop(answered.outgoing.event_id, None)
             if expected is not None and expected.listener is not None and doubtful is not None:
-                self._adopt(response_id or _NAMELESS, expected.listener, doubtful, event, weight)
-        self._late_cancels.pop(response_id or _NAMELESS, None)
+                self._adopt(response_id or NAMELESS, expected.listener, doubtful, event, weight)
+        self._late_cancels.pop(response_id or NAMELESS, None)
         if finished.in_conversation or response_id is None:
             barge_in = (
                 text_at(event, "response", "status") == "cancelled"
@@ -418,11 +439,11 @@ class Replies:
         if not kind.startswith("response."):
             return None
         if kind == "response.created":
-            return text_at(event, "response", "id") or _NAMELESS
+            return text_at(event, "response", "id") or NAMELESS
         if kind == "response.done":
             finished = self._pending.finished
             assert finished is not None
-            return finished.response_id or _NAMELESS
+            return finished.response_id or NAMELESS
         found: object = getattr(event, "response_id", None)
         if isinstance(found, str):
             return found

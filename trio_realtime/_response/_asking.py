@@ -1,15 +1,16 @@
 """Asking for one response: its turn, its frames, its begin, and how its block is left.
 
-The choreography of `respond()`. Everything that has a law is asked of `_core`: whose turn it is (the
-gate), which response is the answer (the pending table), where its events go (`Replies`). Leaving
-waits for nothing; the connection sends what has to be sent, and keeps the deadlines.
+The choreography of `respond()`. Everything that has a law is asked of `_core`: whose turn it is
+(the gate), which response is the answer (the pending table), where its events go (`Replies`).
+Leaving waits for nothing; the connection sends what has to be sent, and keeps the deadlines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Literal, TypeAlias, final
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 
+import outcome
 import trio
 
 from trio_realtime._connection import Caller, Link
@@ -18,11 +19,15 @@ from trio_realtime._connection._outbox import Entry
 from trio_realtime._core._gate import Ticket
 from trio_realtime._core._outgoing import text_at
 from trio_realtime._core._pending import Outgoing, Place
+from trio_realtime._core._replies import NAMELESS
 from trio_realtime._response._question import Question
 from trio_realtime._response._reply import Reply, dropped_reply
 from trio_realtime._response._sink import ReplySink
 from trio_realtime.errors import ConnectionClosedError, ServerError
 from trio_realtime.events import ConversationItemTruncate, ResponseCancel
+
+if TYPE_CHECKING:
+    from trio_realtime.events import ClientEvent
 
 WhenBusy: TypeAlias = Literal["wait", "cancel", "raise"]
 """What to do when another response is under way in the default conversation."""
@@ -48,6 +53,7 @@ class Asking:
         self._items: tuple[Place, ...] = ()
         """The places of the items, once they were handed over: that happens once."""
         self._response_id: str | None = None
+        self._is_refused: bool = False
 
     async def enter(self) -> Reply:
         """Wait for the turn, ask, and wait for `response.created`; see `respond()`."""
@@ -67,8 +73,12 @@ class Asking:
             try:
                 return await self._ask(ticket, retries=retries)
             except ServerError as error:
-                if error.code != _BUSY or ticket.state == "over":
-                    raise self._refusal(error) from None
+                if error.code != _BUSY:
+                    raise
+                if self._when_busy == "raise":
+                    raise _busy_error() from error
+                if ticket.state == "over":
+                    raise
                 retries -= 1
 
     def leave(self) -> None:
@@ -76,17 +86,17 @@ class Asking:
 
         Nothing is awaited, and nothing here can fail.
         """
-        cuts = self._sink.leave()
         for place in self._items:
             self._link.pending.abandon(place)
         if self._response_id is None:
-            return
-        end_response(self._link, self._sink, self._response_id, cuts)
+            self._sink.leave()
+        else:
+            end_response(self._link, self._sink, self._response_id)
 
     def _note_busy(self, ticket: Ticket) -> None:
         if self._when_busy == "raise":
             self._link.gate.leave(ticket)
-            raise busy_error()
+            raise _busy_error()
         if self._when_busy == "cancel":
             self._link.replies.cancel_active(now=trio.current_time())
             self._link.note_deadline()
@@ -114,7 +124,10 @@ class Asking:
     async def _ask(self, ticket: Ticket | None, *, retries: int) -> Reply:
         """Hand over the group and wait for the answer. Nothing is awaited before that."""
         link = self._link
-        frames = [] if self._items else [self._placed(each) for each in self._question.item_frames()]
+        frames: list[OutgoingFrame] = []
+        if not self._items:
+            frames = [self._placed(frame) for frame in self._question.item_frames()]
+            self._items = tuple(each.subject for each in frames if isinstance(each.subject, Place))
         create = self._placed(self._question.create_frame(), after=self._items)
         assert isinstance(create.subject, Place)
         place = create.subject
@@ -133,8 +146,86 @@ class Asking:
                     link.gate.leave(ticket)
             else:
                 link.replies.doom(create.event_id)
-            self._abandon(place)
+            link.pending.abandon(place)
             raise
         finally:
             link.budget.waiting -= 1
         return self._begin(place)
+
+    def _begin(self, place: Place) -> Reply:
+        """The answer is in, or one of the items was refused before it."""
+        link, refusal = self._link, self._refused_item()
+        if place.result is None:
+            link.replies.doom(place.outgoing.event_id)
+            link.pending.abandon(place)
+            assert refusal is not None
+            raise refusal
+        try:
+            answer = place.result.unwrap()
+        except ConnectionClosedError:
+            link.note_told()
+            raise
+        self._response_id = text_at(answer, "response", "id") or NAMELESS
+        if refusal is not None:
+            raise refusal
+        return Reply(self._sink)
+
+    def _placed(self, frame: OutgoingFrame, *, after: tuple[Place, ...] = ()) -> OutgoingFrame:
+        """Give a frame its place in the order of answers."""
+        assert isinstance(frame.subject, Outgoing)
+        return frame._replace(
+            subject=self._link.pending.ask(frame.subject, self._wake, after=after)
+        )
+
+    def _refused_item(self) -> ServerError | None:
+        for place in self._items:
+            result = place.result
+            if isinstance(result, outcome.Error) and isinstance(result.error, ServerError):
+                return result.error
+        return None
+
+    def _wake(self) -> None:
+        self._woken.unpark_all()
+        if self._response_id is None or self._is_refused:
+            return
+        refusal = self._refused_item()
+        if refusal is not None:
+            # Its response has begun already; it answers a question that was not put like that.
+            self._is_refused = True
+            self._sink.refuse(partial(_again, refusal))
+            self._link.replies.cancel(self._response_id, now=trio.current_time())
+
+
+def end_response(link: Link, sink: ReplySink, response_id: str) -> None:
+    """End a handle: what was not heard is cut off, and what is not over is cancelled, as one group.
+
+    Nothing is awaited, and nothing is sent on a connection that is ending.
+    """
+    cuts = sink.leave()
+    is_due = link.replies.leave(response_id, sink, now=trio.current_time())
+    events: list[ClientEvent] = [
+        ConversationItemTruncate(
+            item_id=cut.item_id, content_index=cut.content_index, audio_end_ms=cut.audio_end_ms
+        )
+        for cut in cuts
+    ]
+    if is_due:
+        events.append(ResponseCancel(response_id=response_id))
+    link.send_own(events)
+    link.note_deadline()
+
+
+def _busy_error() -> trio.WouldBlock:
+    return trio.WouldBlock("another response is under way in the default conversation")
+
+
+def _again(error: ServerError) -> ServerError:
+    """The same error once more: each raise adds to an exception what is its own."""
+    return ServerError(
+        type=error.type,
+        code=error.code,
+        message=error.message,
+        param=error.param,
+        event_id=error.event_id,
+        event=error.event,
+    )

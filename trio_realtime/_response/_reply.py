@@ -39,7 +39,7 @@ class Reply:
     def __init__(self, sink: ReplySink) -> None:
         self._sink: ReplySink = sink
 
-    # ---- What is known of it ----
+    # What is known of it.
 
     @property
     def id(self) -> str | None:
@@ -80,7 +80,7 @@ class Reply:
         """
         return self._sink.dropped
 
-    # ---- Reading it ----
+    # Reading it.
 
     @trio.lowlevel.enable_ki_protection
     def __aiter__(self) -> ReplyView[ServerEvent]:

@@ -87,7 +87,7 @@ class ReplySink:
         self._was_left: bool = False
         self._changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
 
-    # ---- The connection's side: called by the reader, never waits. ----
+    # The connection's side: called by the reader, never waits.
 
     @property
     def holds_unread(self) -> bool:
@@ -182,7 +182,7 @@ class ReplySink:
             if self._hearing is not None and item_id is not None:
                 self._hearing.item_done(item_id)
 
-    # ---- What views ask (ViewOwner) ----
+    # What views ask (ViewOwner).
 
     def touch(self) -> None:
         """Note that the program has made a call."""
@@ -211,7 +211,7 @@ class ReplySink:
             for view in self._views:
                 view.end()
 
-    # ---- The program's side ----
+    # The program's side.
 
     @property
     def dropped(self) -> int:

@@ -1,0 +1,114 @@
+"""What a `respond()` asks: its items, and the `response.create` that goes with them.
+
+This module makes frames of the arguments of a call. It does not know when they are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TypeAlias, cast, final
+
+from pydantic import BaseModel
+
+from trio_realtime._connection import Caller
+from trio_realtime._connection._frames import OutgoingFrame, frame_from_event
+from trio_realtime._core._outgoing import text_at
+from trio_realtime._core._pending import Outgoing
+from trio_realtime._core._token import METADATA_PAIRS, TOKEN_KEY
+from trio_realtime._resources._frame import JsonObject, with_extra_fields
+from trio_realtime._resources._item_create import item_create_event
+from trio_realtime._resources._response import response_create_event
+from trio_realtime.types import UnknownItem
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from trio_realtime.events import ClientEvent
+    from trio_realtime.types import InputItem
+
+Input: TypeAlias = "str | Sequence[InputItem | JsonObject] | None"
+"""What the model is to answer: a user's text, or items."""
+
+
+@final
+class Question:
+    """One request for a response, which may be asked more than once."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        asked: Input,
+        fields: Mapping[str, object],
+        extra_fields: JsonObject | None,
+    ) -> None:
+        self._caller: Caller = caller
+        self._fields: dict[str, object] = dict(fields)
+        self._extra_fields: JsonObject | None = extra_fields
+        self._items: tuple[InputItem | JsonObject, ...] = ()
+        self._metadata: Mapping[str, object] = _own_metadata(fields.get("metadata"))
+        # Asked of the frame, for `extra_fields` are merged into it too.
+        first = self.create_frame()
+        assert isinstance(first.subject, Outgoing)
+        self.is_out_of_band: bool = first.subject.conversation == "none"
+        """Whether it is beside the conversation."""
+        items = _items_from_input(asked)
+        if self.is_out_of_band:
+            if items is not None:
+                self._fields["input"] = list(items)
+                self.create_frame()
+        else:
+            self._items = items or ()
+            self.item_frames()
+
+    def item_frames(self) -> list[OutgoingFrame]:
+        """The frames that create the items, in order; each time with new ids."""
+        return [frame_from_event(self._item_event(item)) for item in self._items]
+
+    def create_frame(self) -> OutgoingFrame:
+        """The frame that asks for the response, under a new id that is its token too."""
+        event_id = self._caller.new_id("event_")
+        fields = {**self._fields, "metadata": {**self._metadata, TOKEN_KEY: event_id}}
+        event = response_create_event(None, fields, event_id)
+        return frame_from_event(with_extra_fields(event, self._extra_fields))
+
+    def _item_event(self, item: InputItem | JsonObject) -> ClientEvent | JsonObject:
+        if text_at(item, "type") == "item_reference":
+            raise ValueError(
+                "an item reference names what is in the conversation already: give it only with "
+                'conversation="none"'
+            )
+        event, _ = item_create_event(
+            item, self._caller.new_id, as_it_is=isinstance(item, Mapping), place={}
+        )
+        return event
+
+
+def _items_from_input(asked: Input) -> tuple[InputItem | JsonObject, ...] | None:
+    if asked is None:
+        return None
+    if isinstance(asked, str):
+        part: JsonValue = {"type": "input_text", "text": asked}
+        return ({"type": "message", "role": "user", "content": [part]},)
+    if isinstance(asked, Mapping | BaseModel | UnknownItem):
+        raise TypeError("the input is a text, or a list of items: [item] for a single one")
+    return tuple(_checked(item) for item in asked)
+
+
+def _checked(item: InputItem | JsonObject | str) -> InputItem | JsonObject:
+    if not isinstance(item, Mapping | BaseModel | UnknownItem):
+        raise TypeError(f"an item is a model or a mapping, not {type(item).__name__}")
+    return item
+
+
+def _own_metadata(metadata: object) -> Mapping[str, object]:
+    if not isinstance(metadata, Mapping):
+        return {}
+    own = cast("Mapping[str, object]", metadata)
+    if TOKEN_KEY in own:
+        raise ValueError(f"the metadata key {TOKEN_KEY!r} is reserved: responses are known by it")
+    if len(own) > METADATA_PAIRS:
+        raise ValueError(
+            f"metadata has at most {METADATA_PAIRS} pairs here: of the 16 that the server takes, "
+            f"one is ours; there are {len(own)}"
+        )
+    return own
