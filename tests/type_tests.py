@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never, assert_type
 
+from trio_realtime import IncomingReplies, RealtimeConnection, Reply
 from trio_realtime.events import (
     ClientEvent,
     ConversationItemAdded,
@@ -210,3 +211,33 @@ def building(audio: bytes, tools: list[FunctionTool]) -> None:
 def making_items_sendable(item: Item, message: AssistantMessage) -> None:
     assert_type(as_input(message), AssistantMessage)
     ConversationItemCreate(item=as_input(item))
+
+
+async def a_response_is_a_scope(conn: RealtimeConnection, tools: list[FunctionTool]) -> None:
+    async with conn.respond("Ahoy.", tools=tools, metadata={"crew": "7"}) as reply:
+        assert_type(reply, Reply)
+        async for event in reply:
+            assert_type(event, ServerEvent)
+        async for piece in reply.text():
+            assert_type(piece, str)
+        async for chunk in reply.audio():
+            assert_type(chunk, bytes)
+        assert_type(await reply.result(), Response)
+        assert_type(reply.items, tuple[Item, ...])
+        assert_type(reply.id, str | None)
+    async with conn.respond([UserMessage(content=[]), ItemReference(id="item_1")]):
+        pass
+    async with conn.respond(conversation="none", when_busy="cancel"):
+        pass
+    async with conn.respond(when_busy="hurry"):  # type: ignore[arg-type]
+        pass
+    async with conn.respond("Ahoy.", instruction="x"):  # type: ignore[call-arg]
+        pass
+
+
+async def others_start_responses_too(conn: RealtimeConnection) -> None:
+    async with conn.incoming() as replies:
+        assert_type(replies, IncomingReplies)
+        async for reply in replies:
+            assert_type(reply, Reply)
+        assert_type(await replies.receive(), Reply)
