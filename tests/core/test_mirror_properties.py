@@ -140,19 +140,30 @@ class Conversing(RuleBasedStateMachine):
 
     @rule(place=st.integers(0, 5), ms=st.sampled_from([0, 100, 300]))
     def truncate(self, place: int, ms: int) -> None:
-        here: Json = {"item_id": self.any_id(place), "content_index": 0}
+        entries = [e for e in self.client.simulation.conversation if e.audio_ms is not None]
+        ids = [entry.id for entry in entries] or ["nobody"]
+        here: Json = {"item_id": ids[-1 - place % len(ids)], "content_index": 0}
         self.client.send("conversation.item.truncate", **here, audio_end_ms=ms)
 
     @rule(
         plan=st.sampled_from(REPLIES),
         modality=st.sampled_from(["text", "audio"]),
         beside=st.booleans(),
+        seconds=st.sampled_from([0.0, 0.05, 0.5, 20.0]),
     )
-    def respond(self, plan: list[Action], modality: str, beside: bool) -> None:
+    def respond(self, plan: list[Action], modality: str, beside: bool, seconds: float) -> None:
         self.plan = plan
         where: Json = {"conversation": "none"} if beside else {}
         response: Json = {"output_modalities": [modality], **where}
         self.client.send("response.create", response=response)
+        self.client.run(seconds)
+
+    @rule(ms=st.sampled_from([0, 100, 300]), seconds=st.sampled_from([0.3, 0.8, 20.0]))
+    def interrupt(self, ms: int, seconds: float) -> None:
+        """As a user does: the rest of what is being said was not heard."""
+        self.respond(REPLIES[0], "audio", beside=False, seconds=seconds)
+        self.truncate(0, ms)
+        self.cancel()
 
     @rule()
     def cancel(self) -> None:
@@ -167,9 +178,9 @@ class Conversing(RuleBasedStateMachine):
         self.client.run(seconds)
 
     def any_id(self, number: int) -> str:
-        """The id of some item from the newest on, or of none."""
+        """The id of some item from the newest on, or at times of none."""
         ids = [str(item["id"]) for item in self.client.simulation.conversation.items]
-        return [*ids, "nobody"][-1 - number % (len(ids) + 1)]
+        return ["nobody", *ids][-1 - number % (len(ids) + 1)]
 
     @invariant()
     def the_order_is_the_servers(self) -> None:
