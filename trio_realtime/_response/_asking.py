@@ -52,8 +52,11 @@ class Asking:
         self._woken: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self._items: tuple[Place, ...] = ()
         """The places of the items, once they were handed over: that happens once."""
-        self._response_id: str | None = None
-        self._is_refused: bool = False
+        self._create: Place | None = None
+        """The place of the `response.create` that was handed over last."""
+        self._watched: str | None = None
+        """The response, while its block is open and none of its items was refused."""
+        self._is_cancelled: bool = False
 
     async def enter(self) -> Reply:
         """Wait for the turn, ask, and wait for `response.created`; see `respond()`."""
@@ -88,10 +91,12 @@ class Asking:
         """
         for place in self._items:
             self._link.pending.abandon(place)
-        if self._response_id is None:
+        # Also when the answer came in the moment in which the caller went: nobody else ends it.
+        response_id = self._response_id
+        if response_id is None:
             self._sink.leave()
         else:
-            end_response(self._link, self._sink, self._response_id)
+            end_response(self._link, self._sink, response_id, is_cancelled=self._is_cancelled)
 
     def _note_busy(self, ticket: Ticket) -> None:
         if self._when_busy == "raise":
@@ -106,13 +111,17 @@ class Asking:
         link.budget.waiting += 1
         link.room_changed()
         try:
-            while ticket.state == "waiting":
+            while ticket.state == "waiting" and self._refused_item() is None:
                 await self._woken.park()
         except (trio.Cancelled, KeyboardInterrupt):
             link.gate.leave(ticket)
             raise
         finally:
             link.budget.waiting -= 1
+        if (refusal := self._refused_item()) is not None:
+            # Late: its create was refused for being busy, and is not made again.
+            link.gate.leave(ticket)
+            raise refusal
 
     async def _give_way(self) -> Reply:
         """The user's own turn is answered instead: only the items are sent."""
@@ -130,7 +139,7 @@ class Asking:
             self._items = tuple(each.subject for each in frames if isinstance(each.subject, Place))
         create = self._placed(self._question.create_frame(), after=self._items)
         assert isinstance(create.subject, Place)
-        place = create.subject
+        place = self._create = create.subject
         link.replies.expect(create.event_id, self._sink, ticket, retries=retries)
         entry = Entry([*frames, create], is_awaited=True)
         link.outbox.add(entry)
@@ -161,13 +170,13 @@ class Asking:
             assert refusal is not None
             raise refusal
         try:
-            answer = place.result.unwrap()
+            place.result.unwrap()
         except ConnectionClosedError:
             link.note_told()
             raise
-        self._response_id = text_at(answer, "response", "id") or NAMELESS
         if refusal is not None:
             raise refusal
+        self._watched = self._response_id
         return Reply(self._sink)
 
     def _placed(self, frame: OutgoingFrame, *, after: tuple[Place, ...] = ()) -> OutgoingFrame:
@@ -176,6 +185,14 @@ class Asking:
         return frame._replace(
             subject=self._link.pending.ask(frame.subject, self._wake, after=after)
         )
+
+    @property
+    def _response_id(self) -> str | None:
+        """The response that answers, once there is one."""
+        result = None if self._create is None else self._create.result
+        if not isinstance(result, outcome.Value):
+            return None
+        return text_at(result.value, "response", "id") or NAMELESS
 
     def _refused_item(self) -> ServerError | None:
         for place in self._items:
@@ -186,17 +203,17 @@ class Asking:
 
     def _wake(self) -> None:
         self._woken.unpark_all()
-        if self._response_id is None or self._is_refused:
-            return
-        refusal = self._refused_item()
-        if refusal is not None:
+        watched, refusal = self._watched, self._refused_item()
+        if watched is not None and refusal is not None:
             # Its response has begun already; it answers a question that was not put like that.
-            self._is_refused = True
+            self._watched, self._is_cancelled = None, True
             self._sink.refuse(partial(_again, refusal))
-            self._link.replies.cancel(self._response_id, now=trio.current_time())
+            self._link.replies.cancel(watched, now=trio.current_time())
 
 
-def end_response(link: Link, sink: ReplySink, response_id: str) -> None:
+def end_response(
+    link: Link, sink: ReplySink, response_id: str, *, is_cancelled: bool = False
+) -> None:
     """End a handle: what was not heard is cut off, and what is not over is cancelled, as one group.
 
     Nothing is awaited, and nothing is sent on a connection that is ending.
@@ -209,7 +226,7 @@ def end_response(link: Link, sink: ReplySink, response_id: str) -> None:
         )
         for cut in cuts
     ]
-    if is_due:
+    if is_due and not is_cancelled:
         events.append(ResponseCancel(response_id=response_id))
     link.send_own(events)
     link.note_deadline()
