@@ -487,6 +487,14 @@ def test_to_cancel_again_does_not_prolong(gate: Gate) -> None:
     assert gate.deadline == 6
 
 
+def test_a_created_told_again_does_not_revive_a_response_that_was_given_up(gate: Gate) -> None:
+    gate.created("r1", 0)
+    gate.cancelling("r1", 0)
+    gate.advance(CANCEL_TIMEOUT)
+    gate.created("r1", 6)
+    assert gate.is_open
+
+
 def test_to_cancel_what_does_not_run_holds_nothing(gate: Gate) -> None:
     gate.cancelling("r1", 0)
     assert gate.is_open

@@ -106,6 +106,7 @@ class Gate:
         self._turns: dict[str | None, _Turn] = {}
         self._blocker: _Blocker | None = None
         self._ended = RecentIds(_REMEMBERED)
+        self._given_up = RecentIds(_REMEMBERED)
         self._endings = 0
         self._barge_ins = 0
         self._creates = True
@@ -246,8 +247,8 @@ class Gate:
             answers: The create that certainly asked for it; None when it may be the server's own.
         """
         self._expire(now)
-        # A done that overtook its created: what has ended does not run.
-        if response_id not in self._ended:
+        # A created that comes twice, or after its done: what has had its time does not run.
+        if response_id not in self._ended and response_id not in self._given_up:
             self._running.setdefault(response_id, _Running())
             _forget(self._running)
             self._blocker = None
@@ -383,6 +384,7 @@ class Gate:
         """
         for response_id in [name for name, it in self._running.items() if it.until <= now]:
             del self._running[response_id]
+            self._given_up.add(response_id)
         for item_id in [name for name, it in self._turns.items() if it.until <= now]:
             del self._turns[item_id]
         if self._blocker is not None and self._blocker.until <= now:
