@@ -153,6 +153,9 @@ class Asking:
                 link.replies.forget(create.event_id)
                 if ticket is not None:
                     link.gate.leave(ticket)
+            elif isinstance(place.result, outcome.Error) and ticket is not None:
+                # Refused in this very moment: the ticket may stand in line again.
+                link.gate.leave(ticket)
             else:
                 link.replies.doom(create.event_id)
             link.pending.abandon(place)
