@@ -89,6 +89,47 @@ async def test_the_error_example_survives_a_server_that_is_gone() -> None:
     assert done.stdout.decode().startswith("not connected: ")
 
 
+async def test_the_scope_example_leaves_answers_early() -> None:
+    said = await said_by(str(EXAMPLES / "04_response_scope.py"))
+    whole, broken_off, *colours, ending = said.splitlines()
+    assert whole == "You said: Say hello to Trio! [completed]"
+    assert broken_off == "You said: Tell me about the sea,..."
+    # How far it comes in 0.1 s is the machine's affair; it begins with what was asked.
+    cut_short = colours.pop(0)
+    assert cut_short.endswith("...")
+    assert "You said: Tell me about the sea, the wind, the rain,".startswith(cut_short[:-3][:50])
+    # Tasks that start together run in any order, but one response at a time.
+    assert sorted(colours) == [f"You said: What is {name}?" for name in ("blue", "green", "red")]
+    assert re.fullmatch(r"The story was cancelled; [56] responses have ended\.", ending)
+
+
+async def test_the_parallel_example_moderates_and_sums_up_beside_the_conversation() -> None:
+    said = await said_by(str(EXAMPLES / "05_parallel_responses.py"))
+    by: dict[str, list[str]] = {"model": [], "moderator": [], "summary": []}
+    for line in said.splitlines():
+        who, text = line.split(": You said: ")
+        by[who].append(text)
+    turns = ["I would like to hire a boat.", "A red one, for two.", "And may we bring a dog?"]
+    assert by["model"] == turns
+    # `input` was all that the moderator saw, and the conversation what was summed up: the
+    # simulated model repeats the newest thing it was told.
+    assert sorted(by["moderator"]) == sorted(
+        f"Is there anything unkind in this? {text}" for text in turns
+    )
+    assert by["summary"] == [turns[-1]]
+
+
+async def test_the_voice_loop_is_interrupted_and_tells_what_was_heard() -> None:
+    said = await said_by(str(EXAMPLES / "06_voice_loop.py"))
+    assert said.splitlines() == [
+        "user: (speaks)",
+        "model: We have herring, salmon, cod, halibut, reindeer, and of course potatoes.",
+        "user: (speaks)",
+        "server: 2.1 s of it were heard",
+        "model: As you like it.",
+    ]
+
+
 async def test_the_testing_example_passes_by_itself_and_with_pytest() -> None:
     program = str(EXAMPLES / "08_testing_your_app.py")
     said = await said_by(program)
