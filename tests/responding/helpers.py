@@ -22,8 +22,17 @@ QUIET: Final[Mapping[str, JsonValue]] = {
 }
 """A session that writes, and in which only the client begins responses."""
 
+SPEAKING: Final[Mapping[str, JsonValue]] = {"audio": {"input": {"turn_detection": None}}}
+"""The same, but it speaks."""
+
 WRITING: Final[Mapping[str, JsonValue]] = {"output_modalities": ["text"]}
 """A session that writes, and answers by itself what the user says."""
+
+PATIENT: Final[Mapping[str, JsonValue]] = {
+    "output_modalities": ["text"],
+    "audio": {"input": {"turn_detection": {"type": "server_vad", "interrupt_response": False}}},
+}
+"""A session that writes, answers the user, and is not interrupted by him."""
 
 DRIVEN: Final[Mapping[str, JsonValue]] = {
     "output_modalities": ["text"],
