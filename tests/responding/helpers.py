@@ -11,7 +11,13 @@ from pydantic import JsonValue
 
 from trio_realtime import Options, RealtimeConnection, Reply, open_realtime
 from trio_realtime.events import Error, ResponseDone, ServerEvent
-from trio_realtime.testing import Responder, ScriptedServer, SimulatedServer, SimulatedSession
+from trio_realtime.testing import (
+    Responder,
+    ScriptedConnection,
+    ScriptedServer,
+    SimulatedServer,
+    SimulatedSession,
+)
 from trio_realtime.testing._server import SimulatedServerOptions
 
 MODEL: Final = "gpt-realtime-2.1"
@@ -87,12 +93,15 @@ async def talking(
 @asynccontextmanager
 async def scripted(
     *, session: Mapping[str, JsonValue] | None = None, ignore: tuple[str, ...] = ()
-) -> AsyncGenerator[tuple[RealtimeConnection, ScriptedServer]]:
-    """A connection to a server that does what the test writes down."""
+) -> AsyncGenerator[tuple[RealtimeConnection, ScriptedConnection]]:
+    """A connection to a server that does what the test writes down; told its session at first."""
     with trio.fail_after(600):
         async with ScriptedServer(ignore=ignore) as server:
-            async with open_realtime(MODEL, endpoint=server.endpoint, session=session) as conn:
-                yield conn, server
+            async with open_realtime(MODEL, endpoint=server.endpoint) as conn:
+                line = await server.accept()
+                if session is not None:
+                    await line.send({"type": "session.updated", "session": {**session}})
+                yield conn, line
 
 
 async def text_of(reply: Reply) -> str:
