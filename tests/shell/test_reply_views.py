@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 
 import pytest
 import trio
 import trio.testing
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from tests.shell.handles import BYTES_PER_MS, KIB, Handle
 from trio_realtime import ConnectionClosedError, Options, ResponseFailedError
@@ -43,6 +43,13 @@ def types_here(view: ReplyView[ServerEvent]) -> list[str]:
         while True:
             types.append(view.receive_nowait().type.rpartition(".")[2])
     return types
+
+
+async def first(view: ReplyView[str] | ReplyView[bytes]) -> str | bytes | None:
+    """The next piece, by a loop that is left at once."""
+    async for piece in view:
+        return piece
+    return None
 
 
 def ms(count: int) -> bytes:
@@ -166,12 +173,7 @@ async def test_breaking_out_of_a_view_and_coming_back_loses_nothing() -> None:
     handle = Handle()
     handle.says(*"abcd")
     handle.ends()
-    seen: list[str] = []
-    while len(seen) < 4:
-        async for piece in handle.reply.text():
-            seen.append(piece)
-            break
-    assert seen == [*"abcd"]
+    assert [await first(handle.reply.text()) for _ in range(5)] == [*"abcd", None]
 
 
 # promise 2
@@ -507,9 +509,7 @@ async def test_a_chunk_was_heard_when_its_consumer_asks_for_the_next() -> None:
 async def test_a_chunk_was_heard_when_its_consumer_comes_back_after_a_break() -> None:
     handle = Handle()
     handle.sounds(ms(10), ms(20), ms(30))
-    for _ in range(2):
-        async for _ in handle.reply.audio():
-            break
+    assert [await first(handle.reply.audio()) for _ in range(2)] == [ms(10), ms(20)]
     assert handle.heard() == [("item_1", 10)]
 
 
@@ -686,78 +686,103 @@ STEPS = st.lists(
     max_size=40,
 )
 
-HOW: tuple[Literal["completed", "failed", "lose", "leave"], ...] = (
-    "completed",
-    "failed",
-    "lose",
-    "leave",
-)
+Ending: TypeAlias = Literal["completed", "failed", "lose", "left"]
+ENDINGS: Final[tuple[Ending, ...]] = ("completed", "failed", "lose", "left")
 
 
-@given(STEPS, st.sampled_from(HOW), st.integers(1, 5))
+class Model:
+    """What each view has to deliver: plain lists, of at most `backlog` things while unread."""
+
+    def __init__(self, backlog: int) -> None:
+        self.backlog = backlog
+        self.kept: list[dict[str, object]] | None = []
+        self.views: dict[str, list[object]] = {}
+        self.was_read: set[str] = set()
+
+    def arrives(self, pieces: dict[str, object]) -> None:
+        if self.kept is not None:
+            self.kept.append(pieces)
+            del self.kept[: -self.backlog]
+            return
+        for name, held in self.views.items():
+            if name in pieces:
+                held.append(pieces[name])
+                if name not in self.was_read:
+                    del held[: -self.backlog]
+
+    def opens(self, name: str) -> None:
+        self.views.setdefault(name, [])
+
+    def reads(self, name: str) -> object:
+        """The next piece of an open view; None when there is none."""
+        if self.kept is not None:
+            kept, self.kept = self.kept, None
+            for pieces in kept:
+                self.arrives(pieces)
+        self.was_read.add(name)
+        return self.views[name].pop(0) if self.views[name] else None
+
+    @property
+    def held(self) -> int:
+        return sum(len(self.views[name]) for name in self.was_read)
+
+
+View: TypeAlias = ReplyView[ServerEvent] | ReplyView[str] | ReplyView[bytes]
+
+
+def take(view: View) -> object:
+    """The next piece, or the type of an event; None when there is none."""
+    try:
+        piece = view.receive_nowait()
+    except trio.WouldBlock:
+        return None
+    return piece if isinstance(piece, str | bytes) else piece.type
+
+
+MIXED = ["open text", "say", "sound", "read text", "open audio", "sound", "sound", "read events"]
+
+
+@example(MIXED, "completed", 1)
+@example(MIXED, "failed", 2)
+@example(MIXED, "lose", 3)
+@example(MIXED, "left", 1)
+@given(STEPS, st.sampled_from(ENDINGS), st.integers(1, 5))
 def test_each_view_gets_its_own_pieces_in_order_and_the_budget_is_what_they_hold(
-    steps: list[str], how: Literal["completed", "failed", "lose", "leave"], backlog: int
+    steps: list[str], ending: Ending, backlog: int
 ) -> None:
-    """Against a model: lists, one for what was kept and one for each view."""
-    handle = Handle(Options(backlog_bytes=backlog * KIB))
+    handle, model = Handle(Options(backlog_bytes=backlog * KIB)), Model(backlog)
+    model.arrives({"events": "response.created"})
     reply = handle.reply
-    openers: dict[str, Callable[[], ReplyView[ServerEvent] | ReplyView[str] | ReplyView[bytes]]] = {
+    openers: dict[str, Callable[[], View]] = {
         "events": lambda: aiter(reply),
         "text": reply.text,
         "audio": reply.audio,
     }
-    expected: dict[str, list[object]] = {}
-    was_read: set[str] = set()
-    number = 0
-    arrived: list[dict[str, object]] = [{"events": "response.created"}]
-    is_kept = True
-
-    def put(pieces: dict[str, object]) -> None:
-        for name, piece in pieces.items():
-            if name in expected:
-                expected[name].append(piece)
-                if name not in was_read:
-                    del expected[name][:-backlog]
-
-    for step in steps:
+    for number, step in enumerate(steps):
         verb, _, name = step.partition(" ")
-        if not name:
-            number += 1
-            if verb == "say":
-                handle.says(str(number))
-                pieces: dict[str, object] = {
-                    "events": "response.output_text.delta",
-                    "text": str(number),
-                }
-            else:
-                handle.sounds(bytes([number]))
-                pieces = {"events": "response.output_audio.delta", "audio": bytes([number])}
-            if is_kept:
-                arrived.append(pieces)
-                del arrived[:-backlog]
-            else:
-                put(pieces)
-            continue
-        view = openers[name]()
-        expected.setdefault(name, [])
-        if verb == "read":
-            if is_kept:
-                is_kept = False
-                for pieces in arrived:
-                    put(pieces)
-            was_read.add(name)
-            if expected[name]:
-                piece = view.receive_nowait()
-                got = piece if isinstance(piece, str | bytes) else piece.type
-                assert got == expected[name].pop(0)
-            else:
-                with pytest.raises(trio.WouldBlock):
-                    view.receive_nowait()
-        assert handle.held == sum(len(expected[name]) for name in was_read)
-        assert handle.sink.holds_unread == (handle.held > 0)
-    if how == "lose":
+        if verb == "say":
+            handle.says(str(number))
+            model.arrives({"events": "response.output_text.delta", "text": str(number)})
+        elif verb == "sound":
+            handle.sounds(bytes([number]))
+            model.arrives({"events": "response.output_audio.delta", "audio": bytes([number])})
+        else:
+            view = openers[name]()
+            model.opens(name)
+            if verb == "read":
+                assert take(view) == model.reads(name)
+        assert (handle.held, handle.sink.holds_unread) == (model.held, model.held > 0)
+    if ending == "lose":
         handle.loses()
-    elif how != "leave":
-        handle.ends(how)
+    elif ending != "left":
+        handle.ends(ending)
+        model.arrives({"events": "response.done"})
+    if ending != "left":
+        for name in model.views:
+            while (piece := model.reads(name)) is not None:
+                assert take(openers[name]()) == piece
+            with pytest.raises((trio.EndOfChannel, ResponseFailedError, ConnectionClosedError)):
+                take(openers[name]())
+        assert handle.held == 0
     handle.sink.leave()
     assert (handle.held, handle.waiting) == (0, 0)
