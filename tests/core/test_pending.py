@@ -751,6 +751,8 @@ def test_a_malformed_response_created_still_answers(table: Table) -> None:
     event = table.tell("response.created", response="?")
     assert isinstance(event, InvalidEvent)
     assert answer(place) is event
+    assert table.is_outstanding()
+    table.tell("response.done", response="?")
     assert not table.is_outstanding()
 
 

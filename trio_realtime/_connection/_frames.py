@@ -14,8 +14,9 @@ from pydantic import JsonValue
 
 from trio_realtime._connection import _ids
 from trio_realtime._core._pending import Outgoing, Place, outgoing_from_event
+from trio_realtime._core._replies import NAMELESS
 from trio_realtime._core._token import METADATA_PAIRS, TOKEN_KEY
-from trio_realtime.events import ClientEvent, encode
+from trio_realtime.events import ClientEvent, ResponseCancel, encode
 
 
 class OutgoingFrame(NamedTuple):
@@ -59,15 +60,30 @@ def with_token(frame: OutgoingFrame) -> OutgoingFrame:
     if frame.type != "response.create" or not isinstance(frame.subject, Outgoing):
         return frame
     metadata = frame.subject.metadata or {}
-    if TOKEN_KEY in metadata or len(metadata) > METADATA_PAIRS:
+    event: dict[str, JsonValue] = json.loads(frame.text)
+    if TOKEN_KEY in metadata or len(metadata) > METADATA_PAIRS or not _has_room(event):
         return frame
-    event: Mapping[str, JsonValue] = json.loads(frame.text)
     mark: dict[str, JsonValue] = {"response": {"metadata": {TOKEN_KEY: frame.event_id}}}
     marked = {**metadata, TOKEN_KEY: frame.event_id}
     return frame._replace(
         text=encode(event, extra_fields=mark),
         subject=dataclasses.replace(frame.subject, metadata=marked),
     )
+
+
+def _has_room(event: dict[str, JsonValue]) -> bool:
+    """Whether metadata would be where it belongs: a mistake is the server's to refuse."""
+    response = event.get("response")
+    if response is None:
+        return True
+    return isinstance(response, dict) and isinstance(response.get("metadata") or {}, dict)
+
+
+def cancel_of(response_id: str) -> ResponseCancel:
+    """The cancel of a response; of one without an id, whichever is active."""
+    if response_id == NAMELESS:
+        return ResponseCancel()
+    return ResponseCancel(response_id=response_id)
 
 
 def encodable(text: str) -> str:

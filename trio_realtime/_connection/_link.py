@@ -16,7 +16,7 @@ from typing import Final, Literal, final
 import outcome
 import trio
 
-from trio_realtime._connection._frames import OutgoingFrame, frame_from_event
+from trio_realtime._connection._frames import OutgoingFrame, cancel_of, frame_from_event
 from trio_realtime._connection._outbox import Entry, Outbox
 from trio_realtime._connection._streams import EventStream
 from trio_realtime._core._budget import Budget
@@ -41,7 +41,6 @@ from trio_realtime.events import (
     ClientEvent,
     Error,
     InvalidEvent,
-    ResponseCancel,
     ServerEvent,
     SessionCreated,
     SessionUpdated,
@@ -165,9 +164,10 @@ class Link:
                 self.mirror.receive(event)
         verdict = self.pending.receive(event)
         if event.type in NOTED or event.type == "<invalid>":
+            # Before anybody is handed the event, which a listener may be already when it is noted.
+            event = without_token(event)
             self.replies.note(event, weight, now=trio.current_time())
             self.note_deadline()
-            event = without_token(event)
         error: ServerError | None = None
         if isinstance(event, Error) or (
             isinstance(event, InvalidEvent) and event.wire_type == "error"
@@ -244,7 +244,7 @@ class Link:
 
     def cancel_response(self, response_id: str) -> None:
         """Cancel a response by its id, on the library's own account."""
-        self.send_own([ResponseCancel(response_id=response_id)])
+        self.send_own([cancel_of(response_id)])
 
     def note_deadline(self) -> None:
         """Tell the plumbing if `replies` has something to do sooner than it waits for."""

@@ -119,6 +119,11 @@ class Gate:
         return self._is_free and not self._line
 
     @property
+    def granted(self) -> Ticket | None:
+        """Whose turn it is, until the create is sent."""
+        return self._grant
+
+    @property
     def active(self) -> str | None:
         """The newest response that runs in the default conversation."""
         return next(reversed(self._running), None)
@@ -271,7 +276,8 @@ class Gate:
         if response_id is None and len(self._running) == 1:
             (response_id,) = self._running
         if response_id is not None and response_id not in self._ended:
-            self._ended.add(response_id)
+            # One to which the server gave no id is not told apart from the next.
+            self._ended.add(response_id or None)
             self._endings += 1
             if self._blocker is not None and self._blocker.response_id in {None, response_id}:
                 self._blocker = None
@@ -384,7 +390,7 @@ class Gate:
         """
         for response_id in [name for name, it in self._running.items() if it.until <= now]:
             del self._running[response_id]
-            self._given_up.add(response_id)
+            self._given_up.add(response_id or None)
         for item_id in [name for name, it in self._turns.items() if it.until <= now]:
             del self._turns[item_id]
         if self._blocker is not None and self._blocker.until <= now:

@@ -106,6 +106,8 @@ class Pending:
         self._responses = Responses()
         self.responses: Responses = self._responses
         """Which responses run, and whose they are."""
+        self.begun: str | None = None
+        """The response that the last event began, if it began one and does not come twice."""
         self.answered: Place | None = None
         """The `response.create` that the last event answered, if it answered one."""
         self.finished: Finished | None = None
@@ -201,7 +203,7 @@ class Pending:
         if kind not in _TELLING:
             return Verdict.DELIVER
         self._told += 1
-        self.answered = self.finished = None
+        self.begun = self.answered = self.finished = None
         if kind == "error":
             return self._refuse(event)
         self._note(kind, event)
@@ -249,10 +251,7 @@ class Pending:
             case "output_audio_buffer.cleared":
                 self._settle_oldest(_CLEAR_OUTPUT, event)
             case "response.created":
-                place = self._responses.claim(self._wire[_CREATE], event)
-                if place is not None:
-                    self.answered = place
-                    self._settle(place, event)
+                self._note_created(event)
             case "response.done":
                 self._note_done(event)
             case "response.output_item.added":
@@ -272,6 +271,15 @@ class Pending:
             return
         self._items.announce(item_id)
         self._settle_oldest(_COMMIT, event)
+
+    def _note_created(self, event: ServerEvent) -> None:
+        self.begun = self._responses.begins(event)
+        if self.begun is None:
+            return
+        place = self._responses.claim(self.begun, self._wire[_CREATE], event)
+        if place is not None:
+            self.answered = place
+            self._settle(place, event)
 
     def _note_done(self, event: ServerEvent) -> None:
         finished = self.finished = self._responses.finish(event)

@@ -1,32 +1,42 @@
-"""Which event goes to which handle of a response, and when a response is to be cancelled.
+"""Which event goes to which handle of a response.
 
 Told every frame of ours that the writer takes and every event of the server, this module moves the
 gate and finds the listener of each response. A response goes through these states:
 
-========  ==========================================  ===========================================
-state     begins with                                 its events go
-========  ==========================================  ===========================================
-expected  `expect()`, before the frame is sent        (there are none)
-claimed   a `response.created` that surely answers it  to its listener
-doubtful  a `response.created` that may answer it     to whoever gets it otherwise, and are kept
-left      `leave()`, before its `response.done`       to its listener, which delivers nothing
-doomed    `doom()`: the caller has gone               nowhere; it is cancelled once its id is known
-over      `response.done` and `leave()`               nowhere: stragglers are swallowed by id
-========  ==========================================  ===========================================
+========  ============================================  ==========================================
+state     begins with                                   its events go
+========  ============================================  ==========================================
+expected  `expect()`, before the frame is sent          (there are none)
+doubtful  a `response.created` that may answer it       where they would go otherwise, and are kept
+claimed   a `response.created` that surely answers it,  to its listener
+          or that nobody's create does (`incoming`)
+adopted   `response.done`, after it was doubtful        what was kept, to its listener; later ones
+                                                        where they would go otherwise
+done      `response.done`, after it was claimed         late ones, to its listener
+left      `leave()`, before its `response.done`         to its listener, which delivers nothing
+doomed    `doom()`: the caller has gone                 nowhere; it is cancelled once it is claimed
+over      `response.done` and `leave()`                 nowhere: late ones are swallowed by id
+========  ============================================  ==========================================
 
-It does not know tasks nor clocks (a reading of the clock is an argument), nor how a cancel is sent.
+A response to which the server gave no id is `NAMELESS`; there is one at a time. Events that name no
+response, or one that nobody has heard of, are of that one.
+
+It does not know tasks nor clocks (a reading of the clock is an argument), nor when a response is
+cancelled: `_cancels` does.
 """
 
 from __future__ import annotations
 
-import collections
-import math
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Protocol, final
 
-from trio_realtime._core._outgoing import text_at, value_at
+from trio_realtime._core._cancels import Cancels
+from trio_realtime._core._detection import DETECTION, note_detection
+from trio_realtime._core._doubts import Doubts
+from trio_realtime._core._outgoing import text_at
 from trio_realtime._core._recent import RecentIds
+from trio_realtime._core._responses import NAMELESS
 
 if TYPE_CHECKING:
     from trio_realtime._core._gate import Gate, Ticket
@@ -34,9 +44,7 @@ if TYPE_CHECKING:
     from trio_realtime._core._pending import Pending
     from trio_realtime.events import ServerEvent
 
-INTERRUPTION_SECONDS: Final = 1.0
-"""How long a response that voice detection is cutting off may take to end before a cancel of ours
-is sent after all: several times a round trip. Sent at once, it could hit the next response."""
+__all__ = ["NAMELESS", "NOTED", "Incoming", "Listener", "Replies"]
 
 # Late events of a response come within seconds of its end.
 _STRAGGLERS: Final = 256
@@ -44,32 +52,19 @@ _STRAGGLERS: Final = 256
 _ITEMS: Final = 1024
 # Responses that were left and whose end never came.
 _LEFT: Final = 256
+# Creates whose caller has gone and that were never answered: no more than `_pending` knows of.
+_DOOMED: Final = 1024
 
 _BUSY: Final = "conversation_already_has_active_response"
 # "Conversation already has an active response in progress: resp_..." (public reports).
 _NAMED_RESPONSE: Final = re.compile(r"\bresp_\w+")
 
-NAMELESS: Final = ""
-"""Stands for the id of a response to which a server gave none."""
-
-NOTED: Final = frozenset(
-    {
-        "conversation.item.added",
-        "conversation.item.created",
-        "conversation.item.done",
-        "error",
-        "input_audio_buffer.cleared",
-        "input_audio_buffer.committed",
-        "input_audio_buffer.speech_started",
-        "input_audio_buffer.speech_stopped",
-        "input_audio_buffer.timeout_triggered",
-        "response.created",
-        "response.done",
-        "response.output_item.added",
-        "session.created",
-        "session.updated",
-    }
-)
+NOTED: Final = DETECTION | {
+    "error",
+    "response.created",
+    "response.done",
+    "response.output_item.added",
+}
 """The types of events that `Replies.note` is to be told of; the others, nine in ten, only pass."""
 
 
@@ -105,28 +100,19 @@ class _Expected:
     __slots__ = ("listener", "retries", "ticket")
 
     def __init__(self, listener: Listener, ticket: Ticket | None, retries: int) -> None:
-        self.listener: Listener | None = listener
-        """None once it is doomed."""
+        self.listener = listener
         self.ticket = ticket
         self.retries = retries
 
 
-class _Doubtful:
-    """The events of a response that may turn out to be the answer to a create of ours."""
+class _Handle:
+    """A response that has a listener."""
 
-    __slots__ = ("_held", "event_id", "kept")
+    __slots__ = ("is_done", "listener")
 
-    def __init__(self, event_id: str) -> None:
-        self.event_id = event_id
-        self.kept: collections.deque[tuple[ServerEvent, int]] = collections.deque()
-        self._held = 0
-
-    def keep(self, event: ServerEvent, weight: int, limit: int) -> None:
-        """Keep the event, and of those before it the newest that fit."""
-        self.kept.append((event, weight))
-        self._held += weight
-        while self._held > limit and len(self.kept) > 1:
-            self._held -= self.kept.popleft()[1]
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.is_done = False
 
 
 @final
@@ -143,18 +129,17 @@ class Replies:
     ) -> None:
         self._pending = pending
         self._gate = gate
-        self._cancel = cancel
-        self._backlog_bytes = backlog_bytes
+        self._cancels = Cancels(gate, cancel)
         self._expected: dict[str, _Expected] = {}
-        self._listeners: dict[str, Listener] = {}
+        self._doomed: dict[str, Ticket | None] = {}
+        self._handles: dict[str, _Handle] = {}
+        self._adopted: list[Listener] = []
         self._left: dict[str, None] = {}
-        self._ended: set[str] = set()
         self._stragglers = RecentIds(_STRAGGLERS)
-        self._doubtful: dict[str, _Doubtful] = {}
+        self._doubts = Doubts(backlog_bytes)
         self._items: dict[str, str] = {}
-        self._late_cancels: dict[str, float] = {}
-        self._cancels_next = False
         self._ever_routed = False
+        self._is_over = False
         self.incoming: Incoming | None = None
         """Who wants the responses that others start, while somebody does."""
 
@@ -176,58 +161,56 @@ class Replies:
     def forget(self, event_id: str) -> None:
         """The frame was not sent after all."""
         self._expected.pop(event_id, None)
-        self._forget_doubts(event_id)
+        self._doubts.forget(event_id)
 
     def doom(self, event_id: str) -> None:
         """The caller has gone and the frame has not: its response is cancelled once it is known."""
-        expected = self._expected.get(event_id)
+        expected = self._expected.pop(event_id, None)
         if expected is not None:
-            expected.listener = None
-            self._forget_doubts(event_id)
+            self._doubts.forget(event_id)
+            self._doomed[event_id] = expected.ticket
+            if len(self._doomed) > _DOOMED:
+                del self._doomed[next(iter(self._doomed))]
 
     def leave(self, response_id: str, listener: Listener, *, now: float) -> bool:
         """The block of a response has ended; say whether a cancel is to be sent at once.
 
-        None is where voice detection is about to end the response by itself: a cancel of ours
-        might arrive after that, and hit the next response. Should it not end, `advance` cancels.
+        None is where voice detection is about to end the response by itself; should it not,
+        `advance` cancels. None is either where the server gave the response no id and it is beside
+        the conversation: there is no way to name it.
         """
-        if response_id in self._ended:
-            self._ended.discard(response_id)
-            if self._listeners.get(response_id) is listener:
-                del self._listeners[response_id]
-            self._stragglers.add(response_id)
+        handle = self._handles.get(response_id)
+        if handle is None or handle.listener is not listener:
+            # It was adopted: then it is done, and its events are somebody else's.
+            if listener in self._adopted:
+                self._adopted.remove(listener)
+            return False
+        if handle.is_done or self._is_over:
+            self._give_up(response_id)
             return False
         self._left[response_id] = None
         if len(self._left) > _LEFT:
             self._give_up(next(iter(self._left)))
-        if self._gate.is_interrupting(response_id):
-            self._late_cancels[response_id] = now + INTERRUPTION_SECONDS
+        if not response_id and not self._pending.responses.is_in_conversation(response_id):
             return False
-        self._gate.cancelling(response_id, now)
-        return True
+        return self._cancels.is_due(response_id, now=now)
 
     def cancel_active(self, *, now: float) -> None:
         """Cancel whatever holds the default conversation, as soon as it is known."""
-        active = self._gate.active
-        if active is None:
-            self._cancels_next = True
-        else:
-            self.cancel(active, now=now)
+        self._cancels.cancel_active(now=now)
 
     def cancel(self, response_id: str, *, now: float) -> None:
         """Cancel a response whose block goes on, unless voice detection is about to."""
-        if not self._gate.is_interrupting(response_id):
-            self._gate.cancelling(response_id, now)
-            self._cancel(response_id)
+        self._cancels.cancel(response_id, now=now)
 
     # What the writer tells.
 
     def sending(self, outgoing: Outgoing, *, now: float) -> None:
         """The writer has taken a frame that may be answered."""
         if outgoing.type == "response.create" and outgoing.conversation != "none":
-            expected = self._expected.get(outgoing.event_id)
-            self._cancels_next = False
-            self._gate.sent(outgoing.event_id, None if expected is None else expected.ticket)
+            ticket = self._ticket_of(outgoing.event_id)
+            self._cancels.sent(ticket)
+            self._gate.sent(outgoing.event_id, ticket)
         elif outgoing.type == "response.cancel":
             target = outgoing.response_id or self._pending.responses.active
             if target is not None:
@@ -237,9 +220,7 @@ class Replies:
 
     def note(self, event: ServerEvent, weight: int, *, now: float) -> None:
         """Take note of an event whose type is in `NOTED`, after the pending table has."""
-        kind = _type_of(event)
-        item_id = text_at(event, "item_id")
-        match kind:
+        match kind := _type_of(event):
             case "response.created":
                 self._note_created(event, now)
             case "response.done":
@@ -248,20 +229,8 @@ class Replies:
                 self._note_item(event)
             case "error":
                 self._note_error(event, now)
-            case "input_audio_buffer.speech_started":
-                self._gate.speech_started()
-            case "input_audio_buffer.speech_stopped" | "input_audio_buffer.timeout_triggered":
-                self._gate.speech_stopped(item_id, now)
-            case "input_audio_buffer.committed":
-                self._gate.item_moved(item_id, is_done=False, now=now)
-            case "input_audio_buffer.cleared":
-                self._gate.input_cleared()
-            case "session.created" | "session.updated":
-                self._note_session(event)
             case _:
-                item_id = text_at(event, "item", "id")
-                is_done = kind == "conversation.item.done"
-                self._gate.item_moved(item_id, is_done=is_done, now=now)
+                note_detection(self._gate, kind, event, now=now)
 
     def route(self, event: ServerEvent, weight: int) -> bool:
         """Give the event to its response's listener; say whether it is the connection's instead."""
@@ -270,15 +239,16 @@ class Replies:
         response_id = self._response_of(event)
         if response_id is None:
             return True
-        doubtful = self._doubtful.get(response_id)
-        if doubtful is not None:
-            doubtful.keep(event, weight, self._backlog_bytes)
-        listener = self._listeners.get(response_id)
-        if listener is None:
+        if response_id in self._doubts:
+            self._doubts.keep(response_id, event, weight)
+        handle = self._handles.get(response_id)
+        if handle is None:
             return response_id not in self._stragglers
-        listener.take(event, weight)
+        handle.listener.take(event, weight)
         if _type_of(event) == "response.done":
-            self._note_end(response_id)
+            handle.is_done = True
+            if response_id in self._left:
+                self._give_up(response_id)
         return False
 
     # Deadlines, and the end.
@@ -286,67 +256,79 @@ class Replies:
     @property
     def deadline(self) -> float:
         """When `advance` has something to do; infinite while it has not."""
-        return min(self._gate.deadline, *self._late_cancels.values(), math.inf)
+        return min(self._gate.deadline, self._cancels.deadline)
 
     def advance(self, now: float) -> None:
         """Do what is due."""
         self._gate.advance(now)
-        due = [each for each, deadline in self._late_cancels.items() if deadline <= now]
-        for response_id in due:
-            del self._late_cancels[response_id]
-            self._gate.cancelling(response_id, now)
-            self._cancel(response_id)
+        self._cancels.advance(now)
 
     @property
     def holds_unread(self) -> bool:
         """Whether a handle that somebody has read holds events that were not."""
-        return any(listener.holds_unread for listener in self._listeners.values())
+        listeners = [*(handle.listener for handle in self._handles.values()), *self._adopted]
+        return any(listener.holds_unread for listener in listeners)
 
     def end(self) -> None:
         """The connection is over: nobody waits for a turn any more, and no events will come."""
+        self._is_over = True
         self._gate.fail()
-        for listener in self._listeners.values():
-            listener.end()
+        self._cancels.clear()
+        self._expected.clear()
+        self._doomed.clear()
+        self._doubts.clear()
+        for response_id in tuple(self._left):
+            self._give_up(response_id)
+        for handle in self._handles.values():
+            handle.listener.end()
         if self.incoming is not None:
             self.incoming.end()
 
     def _note_created(self, event: ServerEvent, now: float) -> None:
-        response_id = text_at(event, "response", "id") or NAMELESS
-        responses, answered = self._pending.responses, self._pending.answered
-        in_conversation = responses.is_in_conversation(response_id)
+        response_id, answered = self._pending.begun, self._pending.answered
+        if response_id is None:
+            return
+        in_conversation = self._pending.responses.is_in_conversation(response_id)
         answers = None if answered is None else answered.outgoing.event_id
-        expected = self._expected.pop(answers, None) if answers is not None else None
+        is_unwanted = in_conversation and self._cancels.takes_next()
         if in_conversation:
             self._gate.created(response_id, now, answers=answers)
         elif answers is not None:
             self._gate.answered(answers)
-        if answers is None and self.incoming is not None:
-            self._listen(
-                response_id, self.incoming.open(response_id, in_conversation=in_conversation)
-            )
-        if in_conversation and self._cancels_next:
-            self._cancels_next = False
-            self._gate.cancelling(response_id, now)
-            self._cancel(response_id)
-        if expected is None:
-            self._note_doubt(response_id)
-        elif expected.listener is not None:
+        if answers is None:
+            self._note_stranger(response_id, in_conversation)
+        elif (expected := self._expected.pop(answers, None)) is not None:
+            self._doubts.forget(answers)
             self._listen(response_id, expected.listener)
-        else:
+        elif answers in self._doomed:
+            del self._doomed[answers]
             self._straggle(response_id)
-            self._gate.cancelling(response_id, now)
-            self._cancel(response_id)
+            is_unwanted = is_unwanted or in_conversation or response_id != NAMELESS
+        if is_unwanted:
+            self._cancels.cancel(response_id, now=now)
+
+    def _note_stranger(self, response_id: str, in_conversation: bool) -> None:
+        """A response begins that answers no create of ours, for all we know."""
+        if self.incoming is not None:
+            listener = self.incoming.open(response_id, in_conversation=in_conversation)
+            self._listen(response_id, listener)
+        place = self._pending.responses.doubtful(response_id)
+        if place is not None and place.outgoing.event_id in self._expected:
+            self._ever_routed = True
+            self._doubts.begin(response_id, place.outgoing.event_id)
 
     def _note_done(self, event: ServerEvent, weight: int, now: float) -> None:
         finished, answered = self._pending.finished, self._pending.answered
         assert finished is not None
         response_id = finished.response_id
-        doubtful = self._doubtful.pop(response_id or NAMELESS, None)
+        kept = self._doubts.end(response_id or NAMELESS)
         if answered is not None:
+            self._doomed.pop(answered.outgoing.event_id, None)
             expected = self._expected.pop(answered.outgoing.event_id, None)
-            if expected is not None and expected.listener is not None and doubtful is not None:
-                self._adopt(response_id or NAMELESS, expected.listener, doubtful, event, weight)
-        self._late_cancels.pop(response_id or NAMELESS, None)
+            if expected is not None:
+                self._doubts.forget(answered.outgoing.event_id)
+                self._adopt(expected.listener, [*kept, (event, weight)])
+        self._cancels.done(response_id or NAMELESS)
         if finished.in_conversation or response_id is None:
             barge_in = (
                 text_at(event, "response", "status") == "cancelled"
@@ -356,19 +338,11 @@ class Replies:
         if answered is not None:
             self._gate.answered(answered.outgoing.event_id)
 
-    def _adopt(
-        self,
-        response_id: str,
-        listener: Listener,
-        doubtful: _Doubtful,
-        event: ServerEvent,
-        weight: int,
-    ) -> None:
+    def _adopt(self, listener: Listener, events: list[tuple[ServerEvent, int]]) -> None:
         """A response was the answer after all: hand over what was kept of it, now that it ends."""
-        for earlier, its_weight in doubtful.kept:
-            listener.take(earlier, its_weight)
-        listener.take(event, weight)
-        self._ended.add(response_id)
+        self._adopted.append(listener)
+        for event, weight in events:
+            listener.take(event, weight)
 
     def _note_item(self, event: ServerEvent) -> None:
         item_id, response_id = text_at(event, "item", "id"), text_at(event, "response_id")
@@ -383,54 +357,36 @@ class Replies:
         if event_id is None:
             return
         is_busy = text_at(event, "error", "code") == _BUSY
-        expected = self._expected.get(event_id)
+        ticket, expected = self._ticket_of(event_id), self._expected.get(event_id)
+        self._doomed.pop(event_id, None)
         self.forget(event_id)
         named = _NAMED_RESPONSE.search(text_at(event, "error", "message") or "")
         active = None if named is None else named.group()
         self._gate.refused(event_id, busy=is_busy, now=now, active=active)
-        if expected is not None and expected.ticket is not None:
-            if expected.retries > 0 and expected.listener is not None:
-                self._gate.requeue(expected.ticket)
-            else:
-                self._gate.leave(expected.ticket)
+        if ticket is None:
+            return
+        if expected is not None and expected.retries > 0:
+            self._gate.requeue(ticket)
+        else:
+            self._gate.leave(ticket)
 
-    def _note_session(self, event: ServerEvent) -> None:
-        detection = value_at(event, "session", "audio", "input", "turn_detection")
-        # Both are on unless the server says otherwise (API reference, turn detection).
-        self._gate.learn_session(
-            creates=value_at(detection, "create_response") is not False,
-            interrupts=value_at(detection, "interrupt_response") is not False,
-        )
-
-    def _note_doubt(self, response_id: str) -> None:
-        place = self._pending.responses.doubtful(response_id)
-        if place is not None and place.outgoing.event_id in self._expected:
-            self._ever_routed = True
-            self._doubtful[response_id] = _Doubtful(place.outgoing.event_id)
-
-    def _forget_doubts(self, event_id: str) -> None:
-        doubts = [each for each, it in self._doubtful.items() if it.event_id == event_id]
-        for response_id in doubts:
-            del self._doubtful[response_id]
+    def _ticket_of(self, event_id: str) -> Ticket | None:
+        expected = self._expected.get(event_id)
+        return self._doomed.get(event_id) if expected is None else expected.ticket
 
     def _listen(self, response_id: str, listener: Listener) -> None:
         self._ever_routed = True
-        self._listeners[response_id] = listener
+        self._handles[response_id] = _Handle(listener)
 
     def _straggle(self, response_id: str) -> None:
         self._ever_routed = True
-        self._stragglers.add(response_id)
-
-    def _note_end(self, response_id: str) -> None:
-        if response_id in self._left:
-            self._give_up(response_id)
-        else:
-            self._ended.add(response_id)
+        # One without an id is not told apart from the next.
+        self._stragglers.add(response_id or None)
 
     def _give_up(self, response_id: str) -> None:
         """Nothing more of this response concerns anybody."""
-        del self._left[response_id]
-        del self._listeners[response_id]
+        self._left.pop(response_id, None)
+        del self._handles[response_id]
         self._straggle(response_id)
 
     def _response_of(self, event: ServerEvent) -> str | None:
@@ -445,10 +401,17 @@ class Replies:
             assert finished is not None
             return finished.response_id or NAMELESS
         found: object = getattr(event, "response_id", None)
-        if isinstance(found, str):
-            return found
-        # Events of MCP calls name their item only.
-        return text_at(event, "response_id") or self._items.get(text_at(event, "item_id") or "")
+        if not isinstance(found, str):
+            # Events of MCP calls name their item only.
+            item_id = text_at(event, "item_id") or ""
+            found = text_at(event, "response_id") or self._items.get(item_id)
+        if NAMELESS in self._handles and not self._is_named(found):
+            return NAMELESS
+        return found
+
+    def _is_named(self, response_id: str | None) -> bool:
+        """Whether the server has given the id to a response that we know of."""
+        return response_id is not None and self._pending.responses.is_known(response_id)
 
 
 def _type_of(event: ServerEvent) -> str:

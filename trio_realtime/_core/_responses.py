@@ -28,6 +28,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 from trio_realtime._core._outgoing import states, text_at, value_at
+from trio_realtime._core._recent import RecentIds
 from trio_realtime._core._token import token_in
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ _CUT_SHORT: Final = frozenset({"cancelled", "failed"})
 
 # More responses than this never run at once; a server that never ends them must not cost memory.
 _RUNNING: Final = 256
+# An event that comes twice does so within seconds.
+_OVER: Final = 256
+
+NAMELESS: Final = ""
+"""Stands for the id of a response to which a server gave none. There is one at a time."""
 
 
 @final
@@ -71,6 +77,7 @@ class Responses:
 
     def __init__(self) -> None:
         self._running: dict[str, _Running] = {}
+        self._over = RecentIds(_OVER)
         self._vad_creates = True
         self._owed = False
         self._echoes = False
@@ -80,14 +87,18 @@ class Responses:
         """Whether a response was created and is not done."""
         return bool(self._running)
 
-    def is_in_conversation(self, response_id: str | None) -> bool:
+    def is_known(self, response_id: str) -> bool:
+        """Whether a response of this id runs, or did lately."""
+        return response_id in self._running or response_id in self._over
+
+    def is_in_conversation(self, response_id: str) -> bool:
         """Whether a response that runs is part of the conversation, not beside it."""
-        running = None if response_id is None else self._running.get(response_id)
+        running = self._running.get(response_id)
         return running is not None and running.in_conversation
 
-    def doubtful(self, response_id: str | None) -> Place | None:
+    def doubtful(self, response_id: str) -> Place | None:
         """The create that a response that runs may turn out to answer."""
-        running = None if response_id is None else self._running.get(response_id)
+        running = self._running.get(response_id)
         return None if running is None or running.doubtful is None else running.doubtful[0]
 
     @property
@@ -107,34 +118,48 @@ class Responses:
         """Voice detection committed a turn: the server's response to it is due."""
         self._owed = self._vad_creates
 
-    def claim(self, creates: Sequence[Place], event: ServerEvent) -> Place | None:
+    def begins(self, event: ServerEvent) -> str | None:
+        """The id of the response that a `response.created` begins; None if it comes twice."""
+        response_id = text_at(event, "response", "id")
+        if response_id is None:
+            return NAMELESS
+        return None if response_id in self._running else response_id
+
+    def claim(self, response_id: str, creates: Sequence[Place], event: ServerEvent) -> Place | None:
         """Note that a response runs; find the create that it certainly answers."""
         response = value_at(event, "response")
         outside = (
             states(response, "conversation_id") and value_at(response, "conversation_id") is None
         )
         place, certain = self._attribute(creates, value_at(response, "metadata"), outside)
-        ours_outside = certain and place is not None and place.outgoing.conversation == "none"
-        response_id = text_at(response, "id")
-        if response_id is not None:
-            doubtful = None if place is None or certain else (place, event)
-            self._running[response_id] = _Running(not outside and not ours_outside, doubtful)
-            if len(self._running) > _RUNNING:
-                del self._running[next(iter(self._running))]
+        if place is not None and certain:
+            # What was asked for counts for more than what a server says of every response.
+            self._running[response_id] = _Running(place.outgoing.conversation != "none", None)
+        else:
+            doubtful = None if place is None else (place, event)
+            self._running[response_id] = _Running(not outside, doubtful)
+        if len(self._running) > _RUNNING:
+            del self._running[next(iter(self._running))]
         return place if certain else None
 
     def finish(self, event: ServerEvent) -> Finished:
         """Note that a response is over. One that does not say which, is the only one there is."""
-        response_id = text_at(event, "response", "id")
-        if response_id is None and len(self._running) == 1:
-            (response_id,) = self._running
+        response_id = self._finished_id(text_at(event, "response", "id"))
         was_whole = text_at(event, "response", "status") not in _CUT_SHORT
-        if response_id is None:
-            running = _Running(in_conversation=False, doubtful=None)
-        else:
-            unseen = _Running(in_conversation=True, doubtful=None)
-            running = self._running.pop(response_id, unseen)
+        # What we have not seen begin was there before us; what comes twice ends nothing.
+        unseen = _Running(response_id is not None and response_id not in self._over, None)
+        running = unseen if response_id is None else self._running.pop(response_id, unseen)
+        self._over.add(response_id or None)
         return Finished(response_id, *running, was_whole)
+
+    def _finished_id(self, named: str | None) -> str | None:
+        if named is not None and self.is_known(named):
+            return named
+        if NAMELESS in self._running:
+            return NAMELESS
+        if named is None and len(self._running) == 1:
+            return next(iter(self._running))
+        return named
 
     def _attribute(
         self, creates: Sequence[Place], metadata: object, outside: bool

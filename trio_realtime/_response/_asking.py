@@ -14,7 +14,7 @@ import outcome
 import trio
 
 from trio_realtime._connection import Caller, Link
-from trio_realtime._connection._frames import OutgoingFrame
+from trio_realtime._connection._frames import OutgoingFrame, cancel_of
 from trio_realtime._connection._outbox import Entry
 from trio_realtime._core._gate import Ticket
 from trio_realtime._core._outgoing import text_at
@@ -24,7 +24,7 @@ from trio_realtime._response._question import Question
 from trio_realtime._response._reply import Reply, dropped_reply
 from trio_realtime._response._sink import ReplySink
 from trio_realtime.errors import ConnectionClosedError, ServerError
-from trio_realtime.events import ConversationItemTruncate, ResponseCancel
+from trio_realtime.events import ConversationItemTruncate
 
 if TYPE_CHECKING:
     from trio_realtime.events import ClientEvent
@@ -230,7 +230,7 @@ def end_response(
         for cut in cuts
     ]
     if is_due and not is_cancelled:
-        events.append(ResponseCancel(response_id=response_id))
+        events.append(cancel_of(response_id))
     link.send_own(events)
     link.note_deadline()
 
