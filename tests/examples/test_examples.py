@@ -163,6 +163,15 @@ def test_the_readmes_first_program_is_the_first_example() -> None:
     assert '"type"' not in first
 
 
+async def test_the_readmes_response_is_a_block(tmp_path: Path) -> None:
+    (program,) = (text for text in programs() if "conn.respond(" in text)
+    assert len(program.splitlines()) <= 20
+    (tmp_path / "story.py").write_text(program, encoding="utf-8")
+    story, ending = (await said_by("story.py", cwd=tmp_path)).splitlines()
+    assert story == "You said: Tell me a story!"
+    assert re.fullmatch(r"completed, \d+ tokens", ending)
+
+
 async def test_the_readmes_test_passes(tmp_path: Path) -> None:
     (program,) = (text for text in programs() if "async def test_" in text)
     (tmp_path / "test_readme.py").write_text(program, encoding="utf-8")
