@@ -46,6 +46,7 @@ from trio_realtime.types import (
     Item,
     McpCall,
     OutputAudio,
+    OutputText,
     Response,
     UnknownContentPart,
     UnknownItem,
@@ -386,10 +387,32 @@ def test_a_streamed_item_without_an_id_is_the_one_at_its_index() -> None:
     assert [words_of(item) for item in assembly.items] == [["Good morning"], []]
 
 
+def test_items_without_ids_are_told_apart_by_their_index() -> None:
+    first, second = message(status="in_progress"), call(status="in_progress")
+    del first["id"], second["id"]
+    assembly = assembled(item_added(first), item_added(second, 1), item_added(message(), 2))
+    assert [item.type for item in assembly.items] == ["message", "function_call", "message"]
+
+
 def test_an_item_that_is_done_is_not_begun_again() -> None:
-    assembly = assembled(item_done(message(written("Good"))), item_added(message()))
-    assert words_of(*assembly.items) == ["Good"]
-    assert assembly.items[0].type == "message"
+    ended = item_done(message(written("Good")))
+    assert isinstance(ended, ResponseOutputItemDone)
+    assembly = assembled(ended, item_added(message(status="in_progress")))
+    assert assembly.items == (ended.item,)
+
+
+def test_a_part_that_was_never_added_is_of_the_kind_that_streamed() -> None:
+    assembly = assembled(text("Good"), spoken("morning", content=1), audio(content=2))
+    (item,) = assembly.items
+    assert isinstance(item, AssistantMessage)
+    assert list(item.content) == [
+        OutputText(text="Good"),
+        OutputAudio(transcript="morning"),
+        OutputAudio(),
+    ]
+    end = done(message({"type": "output_audio"}))
+    assert isinstance(end, ResponseDone)
+    assert assembled(audio(), end).response is end.response
 
 
 def test_the_first_end_of_a_response_stands() -> None:
@@ -433,6 +456,11 @@ def test_an_end_without_items_gets_those_that_streamed(output: JsonValue) -> Non
 
 
 def test_an_item_without_an_end_of_its_own_ends_as_its_response_does() -> None:
+    untold: Frame = {"type": "mcp_call", "server_label": "docs", "name": "find", "arguments": ""}
+    assembly = assembled(item_added({**untold, "id": "mcp_1"}), done(status="failed"))
+    (item,) = assembly.items
+    assert isinstance(item, McpCall)
+    assert item.status is None
     for status, expected in (("completed", "completed"), ("failed", "incomplete")):
         assembly = assembled(text("Good"), done(status=status))
         (item,) = assembly.items
@@ -588,7 +616,12 @@ def test_what_was_told_before_its_deltas_is_not_delivered_twice() -> None:
     early = part_done({"type": "audio", "transcript": "Good morning"})
     assert view_of(early, spoken("Good "), spoken("morning"), spoken(".")) == ["Good morning", "."]
     assert view_of(early, spoken("Good morning.")) == ["Good morning", "."]
-    assert view_of(early, spoken("Bye")) == ["Good morning", "Bye"]
+    assert view_of(early, spoken("Good morning."), spoken("Good ")) == [
+        "Good morning",
+        ".",
+        "Good ",
+    ]
+    assert view_of(early, spoken("Bye"), spoken("Good ")) == ["Good morning", "Bye", "Good "]
     assert words_of(*assembled(early, spoken("Good "), spoken("morning.")).items) == [
         "Good morning."
     ]
@@ -611,6 +644,9 @@ def test_a_part_that_was_told_too_short_is_whole_again_with_the_next_delta() -> 
     events = (spoken("Good m"), short, spoken("orning"))
     assert view_of(*events, done(message(said("Good morning")))) == ["Good m", "orning"]
     assert words_of(*assembled(*events[:2]).items) == ["Good"]
+    assert words_of(*assembled(*events[:2], item_done(message(said("Good m.")))).items) == [
+        "Good m."
+    ]
     assert words_of(*assembled(*events).items) == ["Good morning"]
 
 

@@ -50,7 +50,7 @@ class Part:
 
     __slots__ = ("is_audio", "text", "unknown")
 
-    def __init__(self, *, is_audio: bool = False) -> None:
+    def __init__(self, *, is_audio: bool) -> None:
         self.text = Pieces()
         self.is_audio = is_audio
         self.unknown: UnknownContentPart | None = None
