@@ -109,14 +109,18 @@ async def rehearse(names: dict[str, object]) -> SimulatedSession:
         "Callable[[RealtimeConnection, Loudspeaker], Awaitable[None]]", names["converse"]
     )
     replies: Responder = [CallTool("weather", {"city": "Oslo"}), STORY, "Goodbye."]
-    async with SimulatedServer(replies) as server, trio.open_nursery() as nursery:
-        async with open_realtime("gpt-realtime-2.1", endpoint=server.endpoint) as conn:
-            nursery.start_soon(converse, conn, Loudspeaker())
-            (user,) = server.sessions
-            user.hears("How is the weather?")
-            await trio.sleep(2)
-            user.hears("Enough.")
-            await trio.sleep(5)
+    async with (
+        SimulatedServer(replies) as server,
+        open_realtime("gpt-realtime-2.1", endpoint=server.endpoint) as conn,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(converse, conn, Loudspeaker())
+        (user,) = server.sessions
+        user.hears("How is the weather?")
+        await trio.sleep(2)
+        user.hears("Enough.")
+        await trio.sleep(5)
+        nursery.cancel_scope.cancel()
     return user
 
 
@@ -138,6 +142,7 @@ Ending: TypeAlias = Callable[[RealtimeConnection, SimulatedSession, Reply], Awai
 
 async def nothing(conn: RealtimeConnection, session: SimulatedSession, reply: Reply) -> None:
     """It ends of itself."""
+    await trio.lowlevel.checkpoint()
 
 
 async def cancel(conn: RealtimeConnection, session: SimulatedSession, reply: Reply) -> None:
@@ -146,10 +151,12 @@ async def cancel(conn: RealtimeConnection, session: SimulatedSession, reply: Rep
 
 async def speak(conn: RealtimeConnection, session: SimulatedSession, reply: Reply) -> None:
     session.speech_started()
+    await trio.lowlevel.checkpoint()
 
 
 async def lose(conn: RealtimeConnection, session: SimulatedSession, reply: Reply) -> None:
     session.drop()
+    await trio.lowlevel.checkpoint()
 
 
 async def close(conn: RealtimeConnection, session: SimulatedSession, reply: Reply) -> None:
