@@ -9,8 +9,8 @@ import pytest
 from pydantic import JsonValue
 
 from trio_realtime._core._mirror import MIRRORED, Mirror
-from trio_realtime.events import InvalidEvent, ServerEvent, decode_server
-from trio_realtime.types import Item, UnknownItem
+from trio_realtime.events import ConversationItemAdded, InvalidEvent, ServerEvent, decode_server
+from trio_realtime.types import AssistantMessage, Item, UnknownItem, UserMessage
 
 COMPLETED = "conversation.item.input_audio_transcription.completed"
 SOUND = base64.b64encode(bytes(range(64))).decode()
@@ -254,6 +254,17 @@ def test_what_a_response_says_beside_the_conversation_is_not_in_it() -> None:
     assert ids(added(typed("a")), output_done(said("b")), response_done(said("b"))) == ["a"]
 
 
+def test_the_last_word_on_an_item_is_the_first_that_says_done() -> None:
+    assert one(added(typed()), done(typed(text="Bye."))) == typed(text="Bye.")
+    later = [done(typed(text="Bye.")), output_done(typed()), response_done(typed())]
+    assert one(added(typed()), *later) == typed(text="Bye.")
+
+
+def test_an_item_that_was_announced_twice_is_not_done() -> None:
+    twice = [unplaced(streaming(), "conversation.item.created"), added(streaming())]
+    assert one(*twice, done(said(transcript="Hi."))) == said(transcript="Hi.")
+
+
 def test_a_call_is_known_by_its_last_word() -> None:
     call: Json = {"id": "c1", "type": "function_call", "name": "f", "call_id": "call_1"}
     begun: Json = {**call, "status": "in_progress", "arguments": ""}
@@ -267,8 +278,10 @@ def test_items_without_a_status_are_final_when_they_are_done() -> None:
     tool: Json = {"name": "buy", "input_schema": {"type": "object"}}
     assert one(added(listing), done({**listing, "tools": [tool]})) == {**listing, "tools": [tool]}
     assert one(added(listing), retrieved({**listing, "tools": [tool]}))["tools"] == [tool]
-    full = done({**listing, "tools": [tool]})
-    assert one(added(listing), full, retrieved(listing), done(listing))["tools"] == [tool]
+    full: Json = {**listing, "tools": [tool]}
+    for final in (done(full), output_done(full), response_done(full)):
+        assert one(added(listing), final, retrieved(listing), done(listing)) == full
+    assert one(done(full), retrieved(listing), added(listing)) == full
 
 
 def test_retrieving_never_takes_away_from_a_finished_item() -> None:  # pain 48
@@ -393,6 +406,16 @@ def test_no_audio_is_kept(kind: str) -> None:
     ):
         assert one(*events) == quiet
     assert one(added(streaming("u1")), retrieved(loud)) == quiet
+    (item,) = mirror_of(added(loud)).items
+    assert isinstance(item, UserMessage | AssistantMessage)
+    assert [getattr(each, "audio", "none") for each in item.content] == [None, None]
+
+
+def test_what_has_no_audio_is_not_copied() -> None:
+    for wire in (spoken(), said(transcript="Hi."), typed()):
+        told = added(wire)
+        assert isinstance(told, ConversationItemAdded)
+        assert mirror_of(told).items[0] is told.item
 
 
 def test_the_event_that_brought_audio_still_has_it() -> None:
@@ -466,10 +489,12 @@ def test_events_that_say_nothing_of_items_change_nothing() -> None:
         event("response.done"),
         event(COMPLETED, content_index=0, transcript="Hi."),
         event(COMPLETED, item_id="u1", content_index=0, transcript=None),
+        event(COMPLETED, item_id="u1", content_index=0, transcript=7),
         event("session.updated"),
         decode_server("{"),
     ]
     assert one(added(spoken()), *nothing) == spoken()
+    assert one(added(spoken()), heard("Hi."), *nothing) == spoken(transcript="Hi.")
     mirror = mirror_of(added(spoken()))
     mirror.receive(event("session.created", session={}))
     assert len(mirror.items) == 1

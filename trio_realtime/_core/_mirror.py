@@ -109,7 +109,7 @@ class Mirror:
             case "conversation.item.truncated":
                 self._cut(event)
             case "conversation.item.deleted":
-                self._delete(text_at(event, "item_id"))
+                self._delete(text_at(event, "item_id") or "")
             case "conversation.item.input_audio_transcription.completed":
                 self._hear(event)
             case "response.output_item.done":
@@ -181,9 +181,9 @@ class Mirror:
         places = (n + 1 for n in range(len(order) - 1, -1, -1) if order[n] == item_id)
         return next(places, len(order))
 
-    def _delete(self, item_id: str | None) -> None:
+    def _delete(self, item_id: str) -> None:
         self._deleted.add(item_id)
-        if item_id is not None and self._entries.pop(item_id, None) is not None:
+        if self._entries.pop(item_id, None) is not None:
             self._order.remove(item_id)
 
     def _cut(self, event: ServerEvent) -> None:
@@ -193,8 +193,8 @@ class Mirror:
             entry.tidy()
 
     def _hear(self, event: ServerEvent) -> None:
-        item_id, transcript = text_at(event, "item_id"), value_at(event, "transcript")
-        if item_id is None or not isinstance(transcript, str):
+        item_id, transcript = text_at(event, "item_id") or "", value_at(event, "transcript")
+        if not isinstance(transcript, str):
             return
         entry = self._entries.get(item_id)
         if entry is not None:
