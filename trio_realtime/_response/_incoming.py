@@ -42,6 +42,8 @@ class IncomingReplies:
     Going on to the next reply, or leaving the block, ends the one before: a response that is not
     done is cancelled, and audio that was not heard is cut off the conversation.
 
+    That the user begins to speak does not end a reply's views: see `conn.incoming()`.
+
     For one task at a time. Up to 32 responses wait to be taken; beyond that the oldest is ended and
     counts in `dropped`.
     """

@@ -29,8 +29,9 @@ class Reply:
     A response has three views: iterating over it gives its events, `text()` its text as it comes,
     `audio()` its audio. They are independent of one another, and each is for one task at a time.
     Open the views you want before you read the first of them: those that are open when the first is
-    read see the response from its start, those that you open afterwards see it from then on. None
-    is needed to wait for the `result()`.
+    read see the response from its start, those that you open afterwards see it from then on. So
+    give a task the view, not the reply: `nursery.start_soon(subtitles, reply.text())`. None is
+    needed to wait for the `result()`.
 
     Until a view is read, the newest `Options.backlog_bytes` of the response are kept; `dropped`
     counts what was given up.
@@ -150,7 +151,9 @@ class Reply:
         """Report how much of the response's audio the listener has heard.
 
         From then on this counts, and no longer what was taken from `audio()`. Report as often as
-        you like; the last report is what is cut off at when the response is left early.
+        you like; the last report is what is cut off at when the response is left, also when it is
+        done. So report the end, too, or only when you are interrupted: whoever takes every chunk
+        and reports nothing has heard it all.
 
         Args:
             ms: Milliseconds from the start of the response's first audio.

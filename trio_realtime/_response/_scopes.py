@@ -154,16 +154,21 @@ class Responding(Shell):
 
             async with conn.incoming() as replies:
                 async for reply in replies:
-                    async for chunk in reply.audio():
-                        await speaker.write(chunk)
+                    with trio.CancelScope() as playing:
+                        async for chunk in reply.audio():
+                            await speaker.play(chunk)
+
+        When the user begins to speak the server stops; what has arrived is still played, for audio
+        comes faster than that. So another task has to read `conn` and call `playing.cancel()` at
+        `input_audio_buffer.speech_started`. The whole loop is in `docs/responses.md`.
 
         While the block is open, the events of every response that begins without a request of this
         connection go to its handle, and not to the connection's stream. Going on to the next handle
         ends the one before as leaving `respond()` does; leaving the block ends all of them, also
         those that were not taken yet. Only one such block may be open at a time.
 
-        On a server that does not echo metadata, whose response it is can be a guess: see
-        `respond`'s page in the docs.
+        On a server that does not echo metadata, whose response it is can be a guess; see
+        `docs/responses.md`.
 
         Yields:
             The handles, in the order in which the responses begin.
