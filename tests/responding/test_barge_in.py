@@ -20,6 +20,7 @@ from tests.responding.helpers import (
 )
 from trio_realtime import Reply
 from trio_realtime.events import ResponseDone
+from trio_realtime.types import Response, StatusDetails
 
 
 async def reason_of(reply: Reply) -> str | None:
@@ -48,7 +49,6 @@ async def test_requests_that_wait_give_way_to_the_users_turn(
             await trio.sleep(0.5)
             talk.server.hears("wait")
         await trio.sleep(2)
-        assert list(replies) == ["active", "second", "third"]
         assert replies["active"].id is not None
         assert await reason_of(replies["active"]) == "turn_detected"
         assert replies["active"].items != ()
@@ -63,11 +63,64 @@ async def test_requests_that_wait_give_way_to_the_users_turn(
         assert said[0] == "active"
         assert LONG.startswith(said[1])
         assert sorted(said[2:]) == ["second", "third", "to the user", "wait"]
+        assert said.index("second") < said.index("third")
         assert len(talk.frames("response.create")) == 1
         assert talk.sent("response.cancel") == []
         events = held_by(talk.conn)
         assert statuses_of(events) == ["completed"]
         assert errors_of(events) == []
+
+
+# All of them are woken at once, and Trio runs them in any order.
+async def test_what_they_bring_comes_in_the_order_in_which_they_asked(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    replies: dict[str, Reply] = {}
+    asked = [f"question {number}" for number in range(20)]
+    async with talking([LONG, "to the user"], session=WRITING) as talk:
+        async with trio.open_nursery() as nursery:
+            for text in ("active", *asked):
+                nursery.start_soon(ask, talk, text, replies)
+                await trio.testing.wait_all_tasks_blocked()
+            talk.server.hears("wait")
+        await trio.sleep(1)
+        said = [content_of(item) for item in talk.server.conversation.items]
+        assert [text for text in said if text in asked] == asked
+
+
+async def test_a_caller_who_has_gone_when_it_gives_way_brings_nothing(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with talking([LONG, "to the user"], session=WRITING) as talk:
+        conn, server = talk.conn, talk.server
+        async with conn.respond("active") as active:
+            server.pause()
+            await trio.testing.wait_all_tasks_blocked()
+            # More than fits on the way: the writer is busy with it.
+            conn.send_nowait({"type": "session.update", "session": {"instructions": "x" * 10**6}})
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as nursery:
+
+                    async def second() -> None:
+                        async with conn.respond("second"):
+                            scope.cancel()
+                            await trio.sleep_forever()
+
+                    nursery.start_soon(second)
+                    await trio.testing.wait_all_tasks_blocked()
+                    event = ResponseDone(
+                        response=Response(
+                            id=active.id,
+                            status="cancelled",
+                            status_details=StatusDetails(reason="turn_detected"),
+                        )
+                    )
+                    conn._link.dispatch(event, 100)
+                    await trio.testing.wait_all_tasks_blocked()
+                    scope.cancel()
+            server.resume()
+        await trio.sleep(1)
+        assert len(talk.frames("conversation.item.create")) == 1
 
 
 # ... and goes ahead where nobody else answers.

@@ -86,18 +86,6 @@ class Caller:
         await self._hand_over([OutgoingFrame(*frame, None) for frame in frames])
 
     @trio.lowlevel.enable_ki_protection
-    async def send_group(self, frames: Sequence[OutgoingFrame]) -> None:
-        """Send frames back to back; none is nothing to do but a checkpoint.
-
-        Cancelled before the writer has taken the group, nothing of it was sent; later, all of it
-        still goes out.
-        """
-        if frames:
-            await self._hand_over(frames)
-        else:
-            await trio.lowlevel.checkpoint()
-
-    @trio.lowlevel.enable_ki_protection
     async def request(self, event: ClientEvent | Mapping[str, JsonValue]) -> ServerEvent:
         """Send one event and wait for its answer; see `RealtimeConnection.request`."""
         link = self._link
@@ -139,6 +127,16 @@ class Caller:
         link.check_open()
         entry = Entry(frames, is_awaited=True)
         link.outbox.add(entry)
+        await self.wait_written(entry)
+
+    @trio.lowlevel.enable_ki_protection
+    async def wait_written(self, entry: Entry) -> None:
+        """Wait until an entry of the outbox is written, or raise what became of it.
+
+        Cancelled before the writer has taken it, nothing of it was sent; later, all of it still
+        goes out.
+        """
+        link = self._link
         try:
             await entry.done.wait()
         except (trio.Cancelled, KeyboardInterrupt):

@@ -50,6 +50,10 @@ class Asking:
         self._when_busy: WhenBusy = when_busy
         self._sink: ReplySink = ReplySink(link, in_conversation=not question.is_out_of_band)
         self._woken: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
+        self._ticket: Ticket | None = None
+        """The place in line, in the default conversation."""
+        self._gift: Entry | None = None
+        """The items alone, once the request has given way."""
         self._items: tuple[Place, ...] = ()
         """The places of the items, once they were handed over: that happens once."""
         self._create: Place | None = None
@@ -64,7 +68,7 @@ class Asking:
         self._link.check_open()
         if self._question.is_out_of_band:
             return await self._ask(None, retries=0)
-        ticket = self._link.gate.queue(self._wake)
+        ticket = self._ticket = self._link.gate.queue(self._wake)
         if ticket.state == "waiting":
             self._note_busy(ticket)
         retries = 0 if self._when_busy == "raise" else _RETRIES
@@ -91,6 +95,8 @@ class Asking:
         """
         for place in self._items:
             self._link.pending.abandon(place)
+        if self._gift is not None:
+            self._link.outbox.withdraw(self._gift)
         # Also when the answer came in the moment in which the caller went: nobody else ends it.
         response_id = self._response_id
         if response_id is None:
@@ -126,8 +132,10 @@ class Asking:
     async def _give_way(self) -> Reply:
         """The user's own turn is answered instead: only the items are sent."""
         reply = dropped_reply(self._sink)
-        frames = () if self._items else self._question.item_frames()
-        await self._caller.send_group(frames)
+        if self._gift is None:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self._caller.wait_written(self._gift)
         return reply
 
     async def _ask(self, ticket: Ticket | None, *, retries: int) -> Reply:
@@ -206,12 +214,21 @@ class Asking:
 
     def _wake(self) -> None:
         self._woken.unpark_all()
+        if self._ticket is not None and self._ticket.state == "dropped":
+            self._hand_over_gift()
         watched, refusal = self._watched, self._refused_item()
         if watched is not None and refusal is not None:
             # Its response has begun already; it answers a question that was not put like that.
             self._watched, self._is_cancelled = None, True
             self._sink.refuse(partial(_again, refusal))
             self._link.replies.cancel(watched, now=trio.current_time())
+
+    def _hand_over_gift(self) -> None:
+        # When it is woken: all who give way run at once, but are woken in the order of the line.
+        frames = () if self._items or self._gift else self._question.item_frames()
+        if frames:
+            self._gift = Entry(frames, is_awaited=True)
+            self._link.outbox.add(self._gift)
 
 
 def end_response(
