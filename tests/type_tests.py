@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never, assert_type
 
-from trio_realtime import IncomingReplies, RealtimeConnection, Reply
+from trio_realtime import IncomingReplies, RealtimeConnection, Reply, UsageTotals
 from trio_realtime.events import (
     ClientEvent,
     ConversationItemAdded,
@@ -241,3 +241,9 @@ async def others_start_responses_too(conn: RealtimeConnection) -> None:
         async for reply in replies:
             assert_type(reply, Reply)
         assert_type(await replies.receive(), Reply)
+
+
+def what_a_connection_keeps(conn: RealtimeConnection) -> None:
+    assert_type(conn.usage, UsageTotals)
+    assert_type(conn.usage.transcription_seconds, float)
+    assert_type(conn.conversation.items, tuple[Item, ...])
