@@ -324,8 +324,9 @@ class Shell(trio.abc.AsyncResource):
 
             print(conn.usage.input_tokens, "of them cached:", conn.usage.cached_tokens)
 
-        It counts what has arrived, also what nobody has read yet, and stays after the block. On a
-        sideband, what others asked for counts as well.
+        It counts what has arrived, also what nobody has read yet, and stays after the block. What
+        comes while the connection is being closed does not count. On a sideband, what others asked
+        for counts as well.
         """
         return self._link.meter.totals
 
