@@ -74,7 +74,9 @@ def test_an_item_is_cut_where_its_listener_was() -> None:
     hearing = hearing_of(("item_a", 3 * SECOND), ("item_b", 3 * SECOND))
     hearing.begin(held=6 * SECOND)
     assert cuts(hearing) == {"item_a": 0, "item_b": 0}
-    hearing.taken(43_200)
+    hearing.taken(43_199)
+    assert cuts(hearing) == {"item_a": 899, "item_b": 0}
+    hearing.taken(1)
     assert cuts(hearing) == {"item_a": 900, "item_b": 0}
     hearing.taken(4 * SECOND)
     assert cuts(hearing) == {"item_a": 3000, "item_b": 1900}
