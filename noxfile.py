@@ -106,7 +106,7 @@ def cover(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Show a text turn, a spoken turn and a tool call. Pass options after `--`."""
+    """Show three turns, and a response that is left early. Pass options after `--`."""
     session.install("-e.[cli]")
     session.run("trio-realtime", "demo", *session.posargs)
 

@@ -66,6 +66,9 @@ def test_the_demo_shows_three_turns_and_what_they_took(
     assert rows["audio received"][1] == f"{seconds_of(out):.2f} s"
     assert int(rows["bytes received"][1].replace(",", "")) > seconds_of(out) * 48_000
     assert str(out) in said.out
+    assert "server  You said: Tell me about a\n" in said.out
+    assert "server  You said: Thank you. And now say goodbye!\n" in said.out
+    assert "status  the first was cancelled, the second began " in said.out
 
 
 def test_the_reply_is_as_long_as_its_words(

@@ -91,7 +91,7 @@ def demo(
     ] = False,
     model: Annotated[str, typer.Option(help="The model to ask for.")] = _demo.MODEL,
 ) -> None:
-    """Show a text turn, a spoken turn and a tool call, and what they took.
+    """Show three turns and what they took, and a response that is left early.
 
     Without --live everything happens on this machine, over a real socket,
     against a simulated server.

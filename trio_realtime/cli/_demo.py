@@ -1,4 +1,4 @@
-"""`trio-realtime demo`: a text turn, a spoken turn and a tool call, and what they took.
+"""`trio-realtime demo`: three turns and what they took, and a response that is left early.
 
 This module knows what is said. It does not know how it is laid out, and not whether the server is
 the simulated one or OpenAI: the words suit both.
@@ -7,6 +7,7 @@ the simulated one or OpenAI: the words suit both.
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Final
 import trio
 from pydantic import JsonValue
 
-from trio_realtime import OpenAIEndpoint, RealtimeConnection, open_realtime
+from trio_realtime import OpenAIEndpoint, RealtimeConnection, Reply, open_realtime
 from trio_realtime._version import __version__
 from trio_realtime.audio import chunks_of, duration_ms, wav_from_pcm
 from trio_realtime.cli._display import Display
@@ -32,6 +33,9 @@ _CHUNK_BYTES: Final = 4800  # 100 ms: what a microphone would hand over
 
 _WORDS: Final = "Say hello to Trio, please!"
 _TOOL_WORDS: Final = 'call get_weather {"city": "Paris"}'
+_STORY: Final = "Tell me about a ship, the sea, the wind, the rain, a harbour and a lighthouse!"
+_ENOUGH: Final = 6  # pieces of it
+_NEXT: Final = "Thank you. And now say goodbye!"
 _SESSION: Final[dict[str, JsonValue]] = {
     "instructions": "This is a short demonstration. Answer in one sentence.",
     "output_modalities": ["text"],
@@ -54,7 +58,7 @@ _SESSION: Final[dict[str, JsonValue]] = {
 async def demo(
     display: Display, *, wav: Path | None, out: Path | None, live: bool, model: str
 ) -> None:
-    """Run the three turns and print what they took. Ends by itself, also when the server does not.
+    """Run the four parts and print what they took. Ends by itself, also when the server does not.
 
     Raises:
         ProblemError: if something is wrong that the user can put right.
@@ -116,6 +120,7 @@ async def _turns(
             await _spoken_turn(display, conn, question, out),
             await _tool_turn(display, conn),
         ]
+        await _left_early(display, conn)
     return turns, took
 
 
@@ -167,6 +172,33 @@ async def _tool_turn(display: Display, conn: RealtimeConnection) -> Turn:
     await conn.response.create(tool_choice="none")
     await _reply(turn)
     return turn
+
+
+async def _left_early(display: Display, conn: RealtimeConnection) -> None:
+    display.heading("4. A response left early")
+    display.said("you", _STORY)
+    async with conn.respond(_STORY, tool_choice="none") as story:
+        await _show(display, story, _ENOUGH)
+    left = trio.current_time()
+    display.said("you", _NEXT)
+    async with conn.respond(_NEXT, tool_choice="none") as reply:
+        waited = trio.current_time() - left
+        await _show(display, reply, math.inf)
+    display.said(
+        "status", f"the first was {story.status}, the second began {waited * 1000:.1f} ms later"
+    )
+
+
+async def _show(display: Display, reply: Reply, pieces: float) -> None:
+    display.said("server")
+    try:
+        async for piece in reply.text():
+            display.piece(piece)
+            pieces -= 1
+            if pieces == 0:
+                break
+    finally:
+        display.line()
 
 
 async def _reply(turn: Turn) -> None:
