@@ -881,3 +881,26 @@ def test_facts_are_read_from_models_mappings_and_raw_data() -> None:
     assert states({"a": None}, "a")
     assert not states({"a": None}, "b")
     assert not states(None, "a")
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "verdict"),
+    [
+        ("response_cancel_not_active", "no active response found", Verdict.ABSORBED),
+        ("invalid_value", "Audio content of 1ms is already shorter than 2ms", Verdict.ABSORBED),
+        ("item_truncate_invalid_item_id", "it does not exist", Verdict.ABSORBED),
+        ("invalid_value", "beyond the audio", Verdict.DELIVER),
+    ],
+)
+@pytest.mark.parametrize("is_settled", [False, True])
+def test_what_the_library_sent_too_late_is_nobody_s_affair_and_its_mistakes_are_everybody_s(
+    table: Table, code: str, words: str, verdict: Verdict, is_settled: bool
+) -> None:
+    event: Mapping[str, JsonValue] = {"type": "response.cancel", "event_id": "e"}
+    table.pending.sending(Place(outgoing_from_event(event), own=True))
+    if is_settled:
+        table.tell("response.created", response=response("r"))
+        table.tell("response.done", response=response("r"))
+    assert table.pending.receive(refusal("e", code, message=words)) is verdict
+    # Once more, as a network that repeats itself would have it.
+    assert table.pending.receive(refusal("e", code, message=words)) is verdict

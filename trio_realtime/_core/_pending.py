@@ -25,7 +25,7 @@ from trio_realtime._core._outgoing import Outgoing, outgoing_from_event, text_at
 from trio_realtime._core._place import Place
 from trio_realtime._core._recent import RecentIds
 from trio_realtime._core._responses import Finished, Responses
-from trio_realtime._core._verdict import Verdict, error_from_event, is_yours
+from trio_realtime._core._verdict import Verdict, error_from_event, is_ours_too_late, is_yours
 
 if TYPE_CHECKING:
     from trio_realtime.events import ServerEvent
@@ -367,7 +367,7 @@ class Pending:
             place = self._take_back(event_id)
         if (place is not None and place.own) or event_id in self._settled_own:
             # It came too late, as such things do; a mistake of ours is for everybody to see.
-            return Verdict.DELIVER if is_yours(event) else Verdict.ABSORBED
+            return Verdict.ABSORBED if is_ours_too_late(event) else Verdict.DELIVER
         if place is None:
             late = event_id in self._settled
             return Verdict.YOURS if not late and is_yours(event) else Verdict.DELIVER

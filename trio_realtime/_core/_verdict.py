@@ -37,6 +37,8 @@ _BLAMELESS: Final = FATAL_CODES | {
 # A truncation that comes too late has no code of its own, only this sentence: "Audio content of
 # 3700ms is already shorter than 3760ms", seen with `invalid_value`.
 _TOO_LATE: Final = "already shorter than"
+# What the library cut off by itself may have been deleted meanwhile, and by the program.
+_GONE: Final = "item_truncate_invalid_item_id"
 
 
 @final
@@ -57,6 +59,11 @@ class Verdict(enum.Enum):
 
     YOURS = enum.auto()
     """It names a frame sent without waiting, and is to be fixed: raise it from the stream."""
+
+
+def is_ours_too_late(event: ServerEvent) -> bool:
+    """Whether an error that names a frame of the library's own only says that it came too late."""
+    return (event.type == "error" and event.error.code == _GONE) or not is_yours(event)
 
 
 def is_yours(event: ServerEvent) -> bool:
