@@ -8,6 +8,7 @@ import inspect
 import io
 import re
 from collections.abc import Awaitable, Callable
+from functools import cache, partial
 from pathlib import Path
 from types import CodeType
 from typing import Final, TypeAlias, cast
@@ -56,6 +57,7 @@ async def run_block(block: str, names: dict[str, object]) -> None:
                     await running
 
 
+@cache
 def run_page() -> tuple[dict[str, object], list[str]]:
     """Run every block but the first, which is a program; return the names and what is printed."""
     names: dict[str, object] = {}
@@ -103,12 +105,13 @@ class Loudspeaker:
         return heard_ms
 
 
-async def rehearse(names: dict[str, object]) -> SimulatedSession:
-    """A call of a tool, an answer that is played, and a guest who has heard enough of it."""
+async def rehearse(
+    names: dict[str, object], replies: Responder, *, speaks_at: float
+) -> SimulatedSession:
+    """A guest who asks, hears what is said, has heard enough of it, and speaks for a second."""
     converse = cast(
         "Callable[[RealtimeConnection, Loudspeaker], Awaitable[None]]", names["converse"]
     )
-    replies: Responder = [CallTool("weather", {"city": "Oslo"}), STORY, "Goodbye."]
     async with (
         SimulatedServer(replies) as server,
         open_realtime("gpt-realtime-2.1", endpoint=server.endpoint) as conn,
@@ -117,21 +120,39 @@ async def rehearse(names: dict[str, object]) -> SimulatedSession:
         nursery.start_soon(converse, conn, Loudspeaker())
         (user,) = server.sessions
         user.hears("How is the weather?")
-        await trio.sleep(2)
-        user.hears("Enough.")
+        await trio.sleep(speaks_at)
+        user.speech_started()
+        await trio.sleep(1)
+        user.speech_stopped()
         await trio.sleep(5)
         nursery.cancel_scope.cancel()
     return user
 
 
-def test_the_loop_with_tools_calls_them_and_is_interrupted() -> None:
+WEATHER: Final = CallTool("weather", {"city": "Oslo"})
+
+
+@pytest.mark.parametrize(
+    ("replies", "speaks_at", "heard_ms", "creates"),
+    [
+        ([WEATHER, STORY, "Goodbye."], 2, range(1800, 2001), 1),
+        # Here, the guest's turn is answered with what the tool said, and nothing else is asked for.
+        ([[STORY, WEATHER], "Goodbye."], 1, range(800, 1001), 0),
+    ],
+    ids=["in the answer to a call", "before the answer to a call"],
+)
+def test_the_loop_with_tools_is_interrupted(
+    replies: Responder, speaks_at: float, heard_ms: range, creates: int
+) -> None:
     names, _ = run_page()
-    user = trio.run(rehearse, names, clock=MockClock(autojump_threshold=0))
+    run = partial(rehearse, names, replies, speaks_at=speaks_at)
+    user = trio.run(run, clock=MockClock(autojump_threshold=0))
     outputs = [item["output"] for item in user.conversation.items if "output" in item]
     assert outputs == ["It is sunny in Oslo."]
-    (heard_ms,) = [event["audio_end_ms"] for event in user.received if "audio_end_ms" in event]
-    assert heard_ms in range(1800, 2001)
-    assert [event["type"] for event in user.received].count("response.create") == 1
+    (cut_at_ms,) = [event["audio_end_ms"] for event in user.received if "audio_end_ms" in event]
+    assert cut_at_ms in heard_ms
+    assert [event["type"] for event in user.received].count("response.create") == creates
+    assert user.conversation.items[-1]["role"] == "assistant"
 
 
 # How a response ends: the table, row by row.
