@@ -89,6 +89,27 @@ def test_turns_come_in_the_order_of_asking_one_at_a_time(gate: Gate) -> None:
     assert gate.is_open
 
 
+def test_the_gate_knows_whose_turn_it_is_until_the_create_is_sent(gate: Gate) -> None:
+    first, second = line(gate, 2)
+    held = [gate.granted]
+    gate.leave(first.ticket)
+    held.append(gate.granted)
+    gate.sent("e2", second.ticket)
+    assert [*held, gate.granted] == [first.ticket, second.ticket, None]
+
+
+def test_a_response_without_an_id_may_be_followed_by_another_one(gate: Gate) -> None:
+    for now in (0, 10, 20):
+        gate.created("", now)
+        assert gate.running == ("",)
+        if now:
+            gate.cancelling("", now)
+            gate.advance(now + CANCEL_TIMEOUT)
+        else:
+            end(gate, None, now)
+        assert gate.is_open
+
+
 def test_a_grant_that_is_given_back_goes_to_the_next(gate: Gate) -> None:
     first, second, third = line(gate, 3)
     gate.leave(second.ticket)
@@ -783,15 +804,22 @@ def event(name: str) -> Callable[[Gate, float], None]:
         "cancelling": lambda gate, now: gate.cancelling("other", now),
         "refused": lambda gate, now: gate.refused("other", busy=False, now=now),
         "done": lambda gate, now: end(gate, "other", now),
+        "created": lambda gate, now: gate.created("ended", now),
+        "speech_stopped": lambda gate, now: gate.speech_stopped("i2", now),
         "item_moved": lambda gate, now: gate.item_moved("i1", is_done=False, now=now),
     }
     return events[name]
 
 
-@pytest.mark.parametrize("name", ["advance", "cancelling", "refused", "done", "item_moved"])
+@pytest.mark.parametrize(
+    "name",
+    ["advance", "cancelling", "refused", "done", "created", "speech_stopped", "item_moved"],
+)
 def test_every_event_brings_the_clock_along(gate: Gate, name: str) -> None:
     gate.speech_stopped("i1", 0)
     gate.item_moved("i1", is_done=False, now=0)
+    gate.learn_session(creates=False, interrupts=True)
+    end(gate, "ended")
     (owner,) = line(gate, 1)
     event(name)(gate, 1)
     assert owner.state == "granted"
