@@ -3,10 +3,9 @@
 ::
 
     async with open_realtime("gpt-realtime-2.1") as conn:
-        await conn.conversation.item.create(role="user", text="Hello!")
-        await conn.response.create()
-        async for event in conn:
-            ...
+        async with conn.respond("Hello!") as reply:
+            async for piece in reply.text():
+                print(piece, end="")
 
 Events are in `trio_realtime.events`, what they hold in `trio_realtime.types`, audio arithmetic in
 `trio_realtime.audio`, a simulated server in `trio_realtime.testing`.

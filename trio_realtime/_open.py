@@ -45,6 +45,12 @@ class RealtimeConnection(Responding):
 
     ::
 
+        async with conn.respond("Hello!") as reply:
+            async for piece in reply.text():
+                print(piece, end="")
+
+    Or event by event::
+
         await conn.conversation.item.create(role="user", text="Hello!")
         await conn.response.create()
         async for event in conn:

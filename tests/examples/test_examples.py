@@ -164,7 +164,7 @@ def test_the_readmes_first_program_is_the_first_example() -> None:
 
 
 async def test_the_readmes_response_is_a_block(tmp_path: Path) -> None:
-    (program,) = (text for text in programs() if "conn.respond(" in text)
+    (program,) = (text for text in programs() if "as reply:" in text and "trio.run" in text)
     assert len(program.splitlines()) <= 20
     (tmp_path / "story.py").write_text(program, encoding="utf-8")
     story, ending = (await said_by("story.py", cwd=tmp_path)).splitlines()

@@ -65,6 +65,8 @@ class ResponseResource:
     ) -> str:
         """Ask the model to answer, and do not wait for it: its events come in the stream.
 
+        For a handle of its own, in its turn and no longer than a block, use `conn.respond()`.
+
         ::
 
             await conn.response.create()
