@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 Body: TypeAlias = Callable[[RealtimeConnection], Awaitable[None]]
 
 PACKAGE: Final = Path(trio_realtime.__file__).parent
-LAYERS: Final = ("_open.py", "_connection", "_resources")
+LAYERS: Final = ("_open.py", "_connection", "_resources", "_response")
 """The code that runs in the program's own tasks and keeps state for it."""
 
 HANGS_AFTER: Final = 1000
@@ -135,10 +135,24 @@ async def talk(conn: RealtimeConnection) -> None:
     conn.send_nowait({"type": "input_audio_buffer.clear"})
 
 
+async def respond(conn: RealtimeConnection) -> None:
+    """Read a response through its views and to its end, and leave another one early."""
+    async with conn.respond("Hello!") as reply:
+        events = aiter(reply)
+        async for _ in reply.text():
+            pass
+        async for chunk in reply.audio():
+            reply.heard(len(chunk) / 48)
+        events.receive_nowait()
+        await reply.result()
+    async with conn.respond("Hello again!") as reply:
+        await anext(reply.audio())
+
+
 class Session:
     """A session that is interrupted somewhere, and what became of it."""
 
-    def __init__(self, body: Body = talk) -> None:
+    def __init__(self, body: Body) -> None:
         self._body = body
         self.streams: list[PipeStream] = []
         self.stage = "opening"
@@ -198,6 +212,7 @@ class Session:
             stream.abort()
 
 
+@pytest.mark.parametrize(("body", "runs"), [(talk, RUNS), (respond, RUNS // 3)])
 @pytest.mark.parametrize(
     ("kind", "stages"),
     [
@@ -207,13 +222,13 @@ class Session:
     ],
 )
 def test_ctrl_c_at_any_moment_ends_the_session_and_leaves_nothing(
-    kind: type[Trap], stages: set[str]
+    kind: type[Trap], stages: set[str], body: Body, runs: int
 ) -> None:
     dry = kind(None)
-    assert Session().run(dry).left == "nothing"
+    assert Session(body).run(dry).left == "nothing"
     seen: set[tuple[str, str]] = set()
-    for at in range(1, dry.count, max(1, dry.count // RUNS)):
-        session = Session().run(kind(at))
+    for at in range(1, dry.count, max(1, dry.count // runs)):
+        session = Session(body).run(kind(at))
         assert not session.hung
         # promise 1
         assert all(stream.is_closed for stream in session.streams)
@@ -225,16 +240,17 @@ def test_ctrl_c_at_any_moment_ends_the_session_and_leaves_nothing(
 
 
 # promise 4
+@pytest.mark.parametrize(("does", "runs"), [(talk, RUNS), (respond, RUNS // 3)])
 @pytest.mark.parametrize("kind", [AtLine, AtStep])
 def test_a_program_that_catches_ctrl_c_in_the_block_goes_on_with_nothing_torn(
-    kind: type[Trap],
+    kind: type[Trap], does: Body, runs: int
 ) -> None:
     caught = 0
 
     async def body(conn: RealtimeConnection) -> None:
         nonlocal caught
         try:
-            await talk(conn)
+            await does(conn)
         except KeyboardInterrupt:
             caught += 1
         assert (await conn.session.update(instructions="Go on.")).instructions == "Go on."
@@ -244,12 +260,12 @@ def test_a_program_that_catches_ctrl_c_in_the_block_goes_on_with_nothing_torn(
 
     dry = kind(None)
     assert Session(body).run(dry).left == "nothing"
-    for at in range(1, dry.count, max(1, dry.count // RUNS)):
+    for at in range(1, dry.count, max(1, dry.count // runs)):
         session = Session(body).run(kind(at))
         assert not session.hung
         assert all(stream.is_closed for stream in session.streams)
         assert session.left in {"nothing", "KeyboardInterrupt", GROUPED, "after the end"}
-    assert caught > RUNS / 4
+    assert caught > runs / 4
 
 
 async def receives(conn: RealtimeConnection) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
 from typing import Final, Literal, TypeAlias
 
 import pytest
@@ -12,6 +15,7 @@ import trio.testing
 from hypothesis import example, given, strategies as st
 
 from tests.shell.handles import BYTES_PER_MS, KIB, Handle
+from tests.shell.test_ki import PACKAGE, AtLine
 from trio_realtime import ConnectionClosedError, Options, ResponseFailedError
 from trio_realtime._response import ReplyView
 from trio_realtime.events import ResponseContentPartDone, ResponseOutputTextDone, ServerEvent
@@ -379,6 +383,45 @@ async def test_every_receive_is_a_checkpoint() -> None:
         assert await chunks.receive() == b"1"
     with trio.testing.assert_checkpoints():
         await anext(events)
+
+
+class InViews(AtLine):
+    """Raises SIGINT before the given line of a view, or of what is behind it, that runs."""
+
+    def _chosen(self, frame: FrameType) -> bool:
+        path = Path(frame.f_code.co_filename)
+        return path.is_relative_to(PACKAGE) and path.name in {"_views.py", "_sink.py"}
+
+
+def read_under(trap: InViews) -> tuple[list[bytes], list[tuple[str, int]]]:
+    """Read some audio, through any Ctrl-C; what was read, and what counts as heard of it."""
+    handle = Handle()
+    handle.sounds(ms(1), ms(2), ms(3))
+    seen: list[bytes] = []
+
+    async def main() -> None:
+        while len(seen) < 3:
+            with contextlib.suppress(KeyboardInterrupt):
+                chunks = handle.reply.audio()
+                seen.append(await chunks.receive() if len(seen) < 2 else chunks.receive_nowait())
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        # Held back until the end, it is raised there.
+        with contextlib.suppress(KeyboardInterrupt), trap.armed():
+            trio.run(main)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return seen, handle.heard()
+
+
+def test_ctrl_c_at_any_line_of_a_view_loses_nothing_and_counts_nothing_twice() -> None:
+    dry = InViews(None)
+    expected = read_under(dry)
+    assert expected == ([ms(1), ms(2), ms(3)], [("item_1", 3)])
+    assert dry.count > 50
+    for at in range(1, dry.count + 1):
+        assert read_under(InViews(at)) == expected
 
 
 def test_ctrl_c_while_a_view_is_awaited_loses_nothing() -> None:
