@@ -392,6 +392,9 @@ def test_items_without_ids_are_told_apart_by_their_index() -> None:
     del first["id"], second["id"]
     assembly = assembled(item_added(first), item_added(second, 1), item_added(message(), 2))
     assert [item.type for item in assembly.items] == ["message", "function_call", "message"]
+    # The first id that comes is the item's; another one is another's.
+    assembly = assembled(item_added(first), text("Good"), text("Bye", "item_2"))
+    assert [words_of(item) for item in assembly.items] == [["Good"], ["Bye"]]
 
 
 def test_an_item_that_is_done_is_not_begun_again() -> None:
@@ -417,6 +420,7 @@ def test_a_part_that_was_never_added_is_of_the_kind_that_streamed() -> None:
 
 def test_the_first_end_of_a_response_stands() -> None:
     assembly = assembled(created(), done(message(written("Good"))))
+    response = assembly.response
     for late in (
         done(status="cancelled"),
         created(),
@@ -425,6 +429,7 @@ def test_the_first_end_of_a_response_stands() -> None:
     ):
         assembly.receive(late)
         assert assembly.status == "completed"
+        assert assembly.response is response
         assert words_of(*assembly.items) == ["Good"]
 
 
@@ -514,7 +519,7 @@ def test_an_item_that_the_end_does_not_name_is_not_part_of_the_response() -> Non
     assembly = assembled(
         text("never mind", "item_a"),
         text("Good", "item_b", index=1),
-        done(message(written("Good"), item_id="item_b")),
+        done(message(item_id="item_b")),
     )
     assert [words_of(item) for item in assembly.items] == [["Good"]]
     assembly.receive(item_done(message(written("late"), item_id="item_c"), index=0))
