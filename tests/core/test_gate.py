@@ -411,6 +411,15 @@ def test_the_created_of_an_unseen_response_takes_its_place(gate: Gate) -> None:
     assert owner.state == "granted"
 
 
+def test_a_response_that_begins_proves_that_the_unseen_one_is_over(gate: Gate) -> None:
+    owner = ask(gate)
+    gate.refused("e1", busy=True, now=10, active="unseen")
+    gate.requeue(owner.ticket)
+    gate.created("theirs", 10.1)
+    end(gate, "theirs", 10.2)
+    assert owner.state == "granted"
+
+
 def test_an_unseen_response_that_we_cancelled_long_ago_is_believed_to_run_on(gate: Gate) -> None:
     gate.created("r1", 0)
     gate.cancelling("r1", 0)
