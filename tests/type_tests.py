@@ -225,6 +225,7 @@ async def a_response_is_a_scope(conn: RealtimeConnection, tools: list[FunctionTo
         assert_type(await reply.result(), Response)
         assert_type(reply.items, tuple[Item, ...])
         assert_type(reply.id, str | None)
+        assert_type(reply.status, ResponseStatus | Unrecognised)
     async with conn.respond([UserMessage(content=[]), ItemReference(id="item_1")]):
         pass
     async with conn.respond(conversation="none", when_busy="cancel"):

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
     from trio_realtime.events import ServerEvent
-    from trio_realtime.types import Item
+    from trio_realtime.types import Item, ResponseStatus, Unrecognised
 
     _InPart: TypeAlias = (
         ResponseContentPartAdded
@@ -70,7 +70,7 @@ class Assembly:
 
     def __init__(self) -> None:
         self._shown = Response(status="in_progress")
-        self._status = "in_progress"
+        self._status: ResponseStatus | Unrecognised = "in_progress"
         self._is_done = False
         self._whole: Response | None = None
         self._drafts: list[Draft] = []
@@ -84,7 +84,7 @@ class Assembly:
         return self._is_done
 
     @property
-    def status(self) -> str:
+    def status(self) -> ResponseStatus | Unrecognised:
         """How the response ended; `in_progress` until it has.
 
         A `response.done` that does not tell is taken for `completed`, or for `failed` if it shows
@@ -312,7 +312,7 @@ def _reads(fields: Mapping[str, JsonValue]) -> bool:
     return True
 
 
-def _ended_status(response: Response) -> str:
+def _ended_status(response: Response) -> ResponseStatus | Unrecognised:
     details = response.status_details or StatusDetails()
     for told in (response.status, details.type):
         if told is not None and told != "in_progress":

@@ -12,7 +12,7 @@ import trio
 from trio_realtime._response._sink import ReplySink
 from trio_realtime._response._views import ReplyView
 from trio_realtime.events import ServerEvent
-from trio_realtime.types import Item, Response, ResponseUsage
+from trio_realtime.types import Item, Response, ResponseStatus, ResponseUsage, Unrecognised
 
 
 @final
@@ -48,7 +48,7 @@ class Reply:
         return self._sink.assembly.response.id
 
     @property
-    def status(self) -> str:
+    def status(self) -> ResponseStatus | Unrecognised:
         """How it ended: `completed`, `cancelled`, `failed` or `incomplete`; else `in_progress`.
 
         It changes when the server says that the response is done, also after it was left.
