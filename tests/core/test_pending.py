@@ -14,6 +14,8 @@ from pydantic import JsonValue
 
 from trio_realtime._core._outgoing import states, text_at
 from trio_realtime._core._pending import Outgoing, Pending, Place, Verdict, outgoing_from_event
+from trio_realtime._core._responses import NAMELESS
+from trio_realtime._core._token import TOKEN_KEY
 from trio_realtime.errors import ServerError
 from trio_realtime.events import InvalidEvent, ServerEvent, decode_server
 
@@ -754,6 +756,114 @@ def test_a_malformed_response_created_still_answers(table: Table) -> None:
     assert table.is_outstanding()
     table.tell("response.done", response="?")
     assert not table.is_outstanding()
+
+
+def token(event_id: str) -> dict[str, JsonValue]:
+    return {"metadata": {TOKEN_KEY: event_id, "mine": "1"}}
+
+
+def test_a_token_that_comes_back_decides_whatever_else_does(table: Table) -> None:
+    plain = table.request("response.create", "e0")
+    one = table.request("response.create", "e1", response=token("e1"))
+    event = table.tell(
+        "response.created",
+        response=response("r1", conversation_id=None, metadata={TOKEN_KEY: "e1"}),
+    )
+    assert answer(one) is event
+    assert not answered(plain)
+    assert table.pending.answered is one
+    assert table.pending.responses.is_in_conversation("r1")
+
+
+def test_once_tokens_come_back_a_response_without_one_is_not_for_a_create_with_one(
+    table: Table,
+) -> None:
+    table.request("response.create", "e0", response=token("e0"))
+    table.tell("response.created", response=response("r0", **token("e0")))
+    one = table.request("response.create", "e1", response=token("e1"))
+    table.tell("response.created", response=response("rx", metadata=None))
+    table.tell("response.created", response=response("ry", metadata={TOKEN_KEY: "another's"}))
+    table.tell("response.done", response=response("rx"))
+    table.tell("response.done", response=response("ry"))
+    assert not answered(one)
+
+
+def test_a_create_is_not_answered_before_the_items_of_its_group(table: Table) -> None:
+    items = [table.request(CREATE, f"i{n}", item=message(f"m{n}")) for n in range(2)]
+    frame = outgoing_from_event({"type": "response.create"}, "e1")
+    place = table.pending.ask(frame, lambda: None, after=tuple(items))
+    table.pending.sending(place)
+    table.tell("response.created", response=response("rx"))
+    table.tell("conversation.item.added", item=message("m0"))
+    table.tell("response.created", response=response("ry"))
+    assert not answered(place)
+    assert table.pending.responses.doubtful("ry") is place
+    table.refuse("i1")
+    event = table.tell("response.created", response=response("r1"))
+    assert answer(place) is event
+    assert table.pending.responses.doubtful("r1") is None
+
+
+def test_a_response_that_is_created_twice_answers_once(table: Table) -> None:
+    one, two = (table.request("response.create", f"e{n}") for n in (1, 2))
+    event = table.tell("response.created", response=response("r1"))
+    assert (table.pending.begun, table.pending.answered) == ("r1", one)
+    table.tell("response.created", response=response("r1"))
+    assert (table.pending.begun, table.pending.answered) == (None, None)
+    assert answer(one) is event
+    assert not answered(two)
+
+
+def test_an_end_that_comes_twice_answers_no_cancel_of_the_active_response(table: Table) -> None:
+    table.tell("response.created", response=response("r1"))
+    table.tell("response.done", response=response("r1"))
+    table.tell("response.created", response=response("r2"))
+    cancel = table.request("response.cancel", "c1")
+    cancel.target = None
+    table.tell("response.done", response=response("r1"))
+    assert table.pending.finished is not None
+    assert not table.pending.finished.in_conversation
+    assert not answered(cancel)
+    table.tell("response.done", response=response("unseen"))
+    assert answered(cancel)
+
+
+def test_a_response_without_an_id_ends_with_an_id_that_nobody_knows(table: Table) -> None:
+    place = table.request("response.create", "e1")
+    table.tell("response.created", response={"output": []})
+    assert answered(place)
+    table.tell("response.created", response=response("r2"))
+    table.tell("response.done", response=response("r2"))
+    table.tell("response.done", response=response("r2"))
+    assert table.is_outstanding()
+    assert table.pending.responses.is_in_conversation(NAMELESS)
+    table.tell("response.done", response=response("r1"))
+    assert table.pending.finished is not None
+    assert table.pending.finished.response_id == NAMELESS
+    assert not table.is_outstanding()
+    table.tell("response.created", response={"output": []})
+    assert table.is_outstanding()
+
+
+def test_what_the_last_event_did_is_told_until_the_next_tells_something(table: Table) -> None:
+    place = table.request("response.create", "e1")
+    table.tell("response.created", response=response("r1"))
+    table.tell("response.output_text.delta", response_id="r1", delta="a")
+    assert (table.pending.begun, table.pending.answered) == ("r1", place)
+    table.tell("response.done", response=response("r1"))
+    assert (table.pending.begun, table.pending.answered) == (None, None)
+    assert table.pending.finished is not None
+    assert table.pending.finished.response_id == "r1"
+    table.tell("input_audio_buffer.cleared")
+    assert table.pending.finished is None
+
+
+def test_a_server_that_never_ends_responses_costs_no_memory(table: Table) -> None:
+    for n in range(257):
+        table.tell("response.created", response=response(f"r{n}"))
+    responses = table.pending.responses
+    assert not responses.is_known("r0")
+    assert responses.is_known("r1")
 
 
 def test_a_cancel_is_answered_by_the_end_of_its_response(table: Table) -> None:
