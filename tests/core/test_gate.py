@@ -605,6 +605,13 @@ def test_to_stop_again_begins_anew(gate: Gate) -> None:
     assert gate.is_open
 
 
+def test_a_turn_that_stops_again_is_the_youngest(gate: Gate) -> None:
+    for item_id, now in (("i1", 10), ("i2", 11), ("i1", 12)):
+        gate.speech_stopped(item_id, now)
+    gate.created("r1", 12)
+    assert gate.deadline == 17
+
+
 def test_cleared_input_is_not_answered_but_committed_input_is(gate: Gate) -> None:
     gate.speech_stopped("i1", 10)
     gate.item_moved("i1", is_done=False, now=10)
