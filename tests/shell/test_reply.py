@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import gc
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -14,8 +16,8 @@ from tests.shell.handles import Connection, Handle
 from trio_realtime import CloseInfo, ConnectionClosedError, ResponseFailedError, ServerError
 from trio_realtime._core._loss import Loss
 from trio_realtime._response import Reply, ReplySink, dropped_reply
-from trio_realtime.events import ResponseDone
-from trio_realtime.types import AssistantMessage, OutputText
+from trio_realtime.events import ResponseDone, SessionUpdated
+from trio_realtime.types import AssistantMessage, OutputText, Session
 
 
 def refusal() -> ServerError:
@@ -337,6 +339,19 @@ async def test_leaving_before_anything_was_read_closes_what_is_opened_later() ->
     with pytest.raises(trio.ClosedResourceError):
         await anext(handle.reply)
     assert handle.held == 0
+
+
+# promise 7
+def test_leaving_forgets_the_events_also_those_that_nobody_asked_for() -> None:
+    handle = Handle()
+    event = SessionUpdated(session=Session())
+    handle.take(event)
+    forgotten = weakref.ref(event)
+    del event
+    assert forgotten() is not None
+    handle.sink.leave()
+    gc.collect()
+    assert forgotten() is None
 
 
 async def test_whoever_waits_in_a_view_is_told_that_its_block_was_left() -> None:

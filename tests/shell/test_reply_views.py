@@ -30,6 +30,8 @@ from trio_realtime.types import (
     TextPart,
 )
 
+View: TypeAlias = ReplyView[ServerEvent] | ReplyView[str] | ReplyView[bytes]
+
 
 def here(view: ReplyView[str] | ReplyView[bytes]) -> list[str | bytes]:
     """What a view holds."""
@@ -92,6 +94,49 @@ async def test_a_view_that_is_opened_later_sees_the_response_from_then_on() -> N
     handle.sounds(b"2")
     assert (here(words), here(chunks)) == (["d"], [b"2"])
     assert len(types_here(aiter(handle.reply))) == 6
+
+
+async def test_tasks_that_are_started_together_see_the_same_response_whoever_is_first() -> None:
+    handle = Handle()
+    handle.says("a")
+    handle.sounds(b"1")
+    reply = handle.reply
+    seen: dict[str, list[object]] = {}
+
+    async def read(name: str, view_of: Callable[[], View]) -> None:
+        seen[name] = [piece async for piece in view_of()]
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read, "text", reply.text)
+        nursery.start_soon(read, "audio", reply.audio)
+        nursery.start_soon(read, "events", lambda: aiter(reply))
+        await trio.testing.wait_all_tasks_blocked()
+        handle.says("b")
+        handle.ends()
+    assert (seen["text"], seen["audio"], len(seen["events"])) == (["a", "b"], [b"1"], 5)
+
+
+async def test_while_nothing_is_handed_out_a_new_view_sees_the_response_from_its_start() -> None:
+    handle = Handle(Options(backlog_bytes=4 * KIB))
+    chunks = handle.reply.audio()
+    with pytest.raises(trio.WouldBlock):
+        chunks.receive_nowait()
+    handle.says(*"abcdef")
+    assert here(handle.reply.text()) == [*"cdef"]
+    assert handle.reply.dropped == 3
+    handle.ends()
+    # By now something was.
+    with pytest.raises(trio.EndOfChannel):
+        await aiter(handle.reply).receive()
+
+
+async def test_the_text_of_a_response_can_be_read_after_its_audio_turned_out_to_be_none() -> None:
+    handle = Handle()
+    chunks = handle.reply.audio()
+    handle.says("a")
+    handle.ends()
+    assert [chunk async for chunk in chunks] == []
+    assert [piece async for piece in handle.reply.text()] == ["a"]
 
 
 async def test_a_view_that_is_opened_after_the_end_is_empty() -> None:
@@ -739,6 +784,7 @@ class Model:
     def __init__(self, backlog: int) -> None:
         self.backlog = backlog
         self.kept: list[dict[str, object]] | None = []
+        self.was_begun = False
         self.views: dict[str, list[object]] = {}
         self.was_read: set[str] = set()
 
@@ -746,31 +792,37 @@ class Model:
         if self.kept is not None:
             self.kept.append(pieces)
             del self.kept[: -self.backlog]
-            return
-        for name, held in self.views.items():
-            if name in pieces:
-                held.append(pieces[name])
-                if name not in self.was_read:
-                    del held[: -self.backlog]
+        for name in self.views if self.was_begun else ():
+            self.puts(pieces, name)
+
+    def puts(self, pieces: dict[str, object], name: str) -> None:
+        if name in pieces:
+            self.views[name].append(pieces[name])
+            if name not in self.was_read:
+                del self.views[name][: -self.backlog]
 
     def opens(self, name: str) -> None:
-        self.views.setdefault(name, [])
+        if name not in self.views:
+            self.views[name] = []
+            for pieces in (self.kept or ()) if self.was_begun else ():
+                self.puts(pieces, name)
 
     def reads(self, name: str) -> object:
         """The next piece of an open view; None when there is none."""
-        if self.kept is not None:
-            kept, self.kept = self.kept, None
-            for pieces in kept:
-                self.arrives(pieces)
+        if not self.was_begun:
+            self.was_begun = True
+            for opened in self.views:
+                for pieces in self.kept or ():
+                    self.puts(pieces, opened)
         self.was_read.add(name)
-        return self.views[name].pop(0) if self.views[name] else None
+        if not self.views[name]:
+            return None
+        self.kept = None
+        return self.views[name].pop(0)
 
     @property
     def held(self) -> int:
         return sum(len(self.views[name]) for name in self.was_read)
-
-
-View: TypeAlias = ReplyView[ServerEvent] | ReplyView[str] | ReplyView[bytes]
 
 
 def take(view: View) -> object:

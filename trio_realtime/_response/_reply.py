@@ -28,9 +28,9 @@ class Reply:
 
     A response has three views: iterating over it gives its events, `text()` its text as it comes,
     `audio()` its audio. They are independent of one another, and each is for one task at a time.
-    Open the views you want before you read the first of them: those that are open when the first is
-    read see the response from its start, those that you open afterwards see it from then on. So
-    give a task the view, not the reply: `nursery.start_soon(subtitles, reply.text())`. None is
+    Open the views you want before you read the first of them: those that are open when something is
+    first read see the response from its start, those that you open afterwards see it from then on.
+    So give a task the view, not the reply: `nursery.start_soon(subtitles, reply.text())`. None is
     needed to wait for the `result()`.
 
     Until a view is read, the newest `Options.backlog_bytes` of the response are kept; `dropped`
@@ -77,7 +77,8 @@ class Reply:
     def dropped(self) -> int:
         """Events that were given up because no view, or not this one, was read in time.
 
-        More than zero only when `Options.backlog_bytes` were not enough for what came first.
+        Each is counted wherever it was given up. More than zero only when `Options.backlog_bytes`
+        were not enough for what came before something was read.
         """
         return self._sink.dropped
 

@@ -10,14 +10,17 @@ A reply goes through these states; what is said of views is said of those that a
 state     begins with                   an event goes               views and `result()`
 ========  ============================  ==========================  ==============================
 kept      the first event               to what is kept             wait
-read      the first read of any view    to every view               wait
+awaited   the first call that reads     to both                     wait
+read      the first piece handed out    to every view               wait
 done      `response.done`               into the assembly alone     end; the response, or its error
 refused   `refuse()`                    into the assembly alone     end; the refusal, always
 cut off   `end()`                       nowhere, there is none      end; the loss
 left      `leave()`                     into the assembly alone     closed; the response, if done
 ========  ============================  ==========================  ==============================
 
-Views deliver what they hold before they end, and nothing once they are closed.
+Views deliver what they hold before they end, and nothing once they are closed. That a handle is
+read only when something was handed out has a reason: tasks that are started together and open a
+view each see the same response, whichever of them runs first.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ from trio_realtime.events import (
 )
 from trio_realtime.types import AudioFormat, Response, Session, StatusDetails
 
-ViewT = TypeVar("ViewT", ReplyView[ServerEvent], ReplyView[str], AudioView)
+T = TypeVar("T", ServerEvent, str, bytes)
 
 
 class ReplyOwner(StreamOwner, Protocol):
@@ -72,10 +75,12 @@ class ReplySink:
         self._backlog: int = owner.options.backlog_bytes
 
         self._kept: deque[tuple[ServerEvent, int]] | None = deque()
-        """What has arrived, for views that will be opened; None once a view was read."""
+        """What has arrived, for views that will be opened; None once something was read."""
+        self._was_begun: bool = False
+        """Whether somebody began to read: since then views hold what is theirs."""
         self._kept_bytes: int = 0
         self._given_up: int = 0
-        self._views: list[ReplyView[ServerEvent] | ReplyView[str] | AudioView] = []
+        self._views: list[ReplyView[ServerEvent] | ReplyView[str] | ReplyView[bytes]] = []
         self._events: ReplyView[ServerEvent] | None = None
         self._text: ReplyView[str] | None = None
         self._audio: AudioView | None = None
@@ -150,21 +155,21 @@ class ReplySink:
 
     def _finish(self) -> None:
         self._has_ended = True
-        if self._kept is None:
+        if self._was_begun:
             for view in self._views:
                 view.end()
         self._changed.unpark_all()
 
     def _pass_on(self, event: ServerEvent, weight: int) -> None:
-        if self._kept is None:
+        if self._kept is not None:
+            self._kept.append((event, weight))
+            self._kept_bytes += weight
+            while self._kept_bytes > max(self._backlog, weight):
+                _, oldest = self._kept.popleft()
+                self._kept_bytes -= oldest
+                self._given_up += 1
+        if self._was_begun:
             self._deliver(event, weight)
-            return
-        self._kept.append((event, weight))
-        self._kept_bytes += weight
-        while self._kept_bytes > max(self._backlog, weight):
-            _, oldest = self._kept.popleft()
-            self._kept_bytes -= oldest
-            self._given_up += 1
 
     def _deliver(self, event: ServerEvent, weight: int) -> None:
         if self._events is not None:
@@ -201,15 +206,19 @@ class ReplySink:
         return self._owner.end_error()
 
     def begin(self) -> None:
-        """Put what was kept into every view that is open: one of them is read now."""
-        if self._kept is None:
+        """Put what was kept into every view that is open: somebody begins to read one of them."""
+        if self._was_begun:
             return
-        kept, self._kept = self._kept, None
-        for event, weight in kept:
+        self._was_begun = True
+        for event, weight in self._kept or ():
             self._deliver(event, weight)
         if self._has_ended:
             for view in self._views:
                 view.end()
+
+    def was_read(self) -> None:
+        """Keep nothing any longer for views that are not open: something was read."""
+        self._kept = None
 
     # The program's side.
 
@@ -229,14 +238,16 @@ class ReplySink:
         """The view of all events; the same one each time."""
         if self._events is None:
             view: ReplyView[ServerEvent] = ReplyView(self, backlog_bytes=self._backlog)
-            self._events = self._open(view)
+            self._events = self._open(view, lambda event: event)
+            self._views.append(view)
         return self._events
 
     def text(self) -> ReplyView[str]:
         """The view of the text; the same one each time."""
         if self._text is None:
             view: ReplyView[str] = ReplyView(self, backlog_bytes=self._backlog)
-            self._text = self._open(view)
+            self._text = self._open(view, self.assembly.text_of)
+            self._views.append(view)
         return self._text
 
     def audio(self) -> ReplyView[bytes]:
@@ -244,7 +255,9 @@ class ReplySink:
         if self._audio is None:
             kept = (self.assembly.audio_of(event) or b"" for event, _ in self._kept or ())
             self.hearing.begin(sum(map(len, kept)))
-            self._audio = self._open(AudioView(self, self.hearing, backlog_bytes=self._backlog))
+            self._audio = AudioView(self, self.hearing, backlog_bytes=self._backlog)
+            self._open(self._audio, self.assembly.audio_of)
+            self._views.append(self._audio)
         return self._audio
 
     async def result(self) -> Response:
@@ -285,12 +298,17 @@ class ReplySink:
             return None
         return ResponseFailedError(self.assembly.response, event=self._done)
 
-    def _open(self, view: ViewT) -> ViewT:
-        self._views.append(view)
+    def _open(
+        self, view: ReplyView[T], piece_of: Callable[[ServerEvent], T | None]
+    ) -> ReplyView[T]:
         if self._was_left:
             view.close()
-        elif self._kept is None and self._has_ended:
-            view.end()
+        elif self._was_begun:
+            for event, weight in self._kept or ():
+                if (piece := piece_of(event)) is not None:
+                    view.deliver(outcome.Value(piece), weight)
+            if self._has_ended:
+                view.end()
         return view
 
     def _format(self) -> AudioFormat | None:

@@ -22,7 +22,10 @@ class ViewOwner(StreamOwner, Protocol):
     """What a view has to ask of its reply."""
 
     def begin(self) -> None:
-        """Put what was kept into every view that is open: one of them is read now."""
+        """Put what was kept into every view that is open: somebody begins to read one of them."""
+
+    def was_read(self) -> None:
+        """Keep nothing any longer for views that are not open: something was read."""
 
 
 class ReplyView(Stream[T]):
@@ -68,11 +71,13 @@ class ReplyView(Stream[T]):
         self._come_back()
         self._is_busy = True
         try:
-            return await super().receive()
+            piece = await super().receive()
         except trio.ClosedResourceError:
             raise _closed() from None
         finally:
             self._is_busy = False
+        self._reply.was_read()
+        return piece
 
     @trio.lowlevel.enable_ki_protection
     def receive_nowait(self) -> T:
@@ -89,9 +94,11 @@ class ReplyView(Stream[T]):
         """
         self._come_back()
         try:
-            return super().receive_nowait()
+            piece = super().receive_nowait()
         except trio.ClosedResourceError:
             raise _closed() from None
+        self._reply.was_read()
+        return piece
 
     def __repr__(self) -> str:
         return f"<ReplyView {self._held} bytes held, {self.dropped} dropped>"
