@@ -5,7 +5,7 @@ This module makes frames of the arguments of a call. It does not know when they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast, final
 
 from pydantic import BaseModel
@@ -89,9 +89,15 @@ def _items_from_input(asked: Input) -> tuple[InputItem | JsonObject, ...] | None
     if isinstance(asked, str):
         part: JsonValue = {"type": "input_text", "text": asked}
         return ({"type": "message", "role": "user", "content": [part]},)
-    if isinstance(asked, Mapping | BaseModel | UnknownItem):
+    if not _is_list(asked):
         raise TypeError("the input is a text, or a list of items: [item] for a single one")
     return tuple(_checked(item) for item in asked)
+
+
+def _is_list(asked: object) -> bool:
+    # A model can be iterated over too, and so can bytes.
+    is_one = isinstance(asked, Mapping | BaseModel | UnknownItem | bytes | bytearray)
+    return isinstance(asked, Iterable) and not is_one
 
 
 def _checked(item: InputItem | JsonObject | str) -> InputItem | JsonObject:
@@ -101,8 +107,10 @@ def _checked(item: InputItem | JsonObject | str) -> InputItem | JsonObject:
 
 
 def _own_metadata(metadata: object) -> Mapping[str, object]:
-    if not isinstance(metadata, Mapping):
+    if metadata is None:
         return {}
+    if not isinstance(metadata, Mapping):
+        raise TypeError(f"metadata is a mapping, not {type(metadata).__name__}")
     own = cast("Mapping[str, object]", metadata)
     if TOKEN_KEY in own:
         raise ValueError(f"the metadata key {TOKEN_KEY!r} is reserved: responses are known by it")
