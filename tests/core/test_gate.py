@@ -220,6 +220,7 @@ def test_somebody_elses_response_holds_the_gate(gate: Gate) -> None:
 def test_a_ticket_that_has_no_grant_is_sent_as_a_plain_create(gate: Gate) -> None:
     first, second = line(gate, 2)
     gate.sent("e2", second.ticket)
+    assert gate.granted is first.ticket
     gate.leave(first.ticket)
     assert second.state == "waiting"
     gate.created("r1", 0, answers="e2")
@@ -234,6 +235,9 @@ def test_a_refused_ticket_keeps_its_place_until_it_says_that_it_comes_back(gate:
     end(gate, "r1")
     gate.refused("e1", busy=True, now=0, active="r1")
     assert (owner.state, younger.state) == ("waiting", "waiting")
+    gate.leave(younger.ticket)
+    assert not gate.is_open
+    (younger,) = line(gate, 1)
     assert owner.told == ["waiting"]
     gate.requeue(owner.ticket)
     assert (owner.state, younger.state) == ("granted", "waiting")
@@ -457,6 +461,16 @@ def test_an_end_without_an_id_is_that_of_the_only_response(gate: Gate) -> None:
     end(gate, None)
     gate.created("r1", 0)
     assert gate.active is None
+
+
+def test_an_end_without_an_id_explains_no_refusal_where_nothing_runs(gate: Gate) -> None:
+    owner = ask(gate)
+    end(gate, None)
+    gate.refused("e1", busy=True, now=10)
+    gate.requeue(owner.ticket)
+    end(gate, None)
+    assert owner.state == "waiting"
+    assert gate.deadline == 11
 
 
 def test_an_end_without_an_id_is_nobodys_where_two_responses_run(gate: Gate) -> None:
@@ -983,11 +997,12 @@ def test_a_server_that_never_answers_a_create_costs_no_memory_and_no_ticket(gate
     for number in range(300):
         gate.sent(f"plain{number}", None)
     (younger,) = line(gate, 1)
-    for number in range(45, 300):
+    for number in range(46, 300):
         gate.answered(f"plain{number}")
-    assert gate.are_asking
     gate.refused("e1", busy=False, now=0)
-    assert (owner.state, younger.state) == ("over", "granted")
+    assert (owner.state, younger.state) == ("over", "waiting")
+    gate.answered("plain45")
+    assert younger.state == "granted"
 
 
 # promise 7

@@ -193,9 +193,8 @@ class Gate:
 
     def sent(self, event_id: str, ticket: Ticket | None = None) -> None:
         """The writer took a create of the default conversation; without a ticket, a plain one."""
-        granted = None
-        if ticket is not None and ticket is self._grant:
-            granted = ticket
+        granted = ticket if ticket is self._grant else None
+        if granted is not None:
             self._grant = None
         self._asked[event_id] = _Create(granted, self._endings, self._barge_ins)
         if len(self._asked) > _REMEMBERED:
