@@ -315,9 +315,10 @@ async def test_leaving_closes_every_view_and_gives_the_room_back() -> None:
     handle.says(*"abc")
     assert await words.receive() == "a"
     assert (handle.held, handle.sink.holds_unread) == (3 + 2, True)
-    wakes = handle.connection.wakes
+    wakes, touches = handle.connection.wakes, handle.connection.touches
     handle.sink.leave()
     assert handle.connection.wakes > wakes
+    assert handle.connection.touches == touches + 1
     assert (handle.held, handle.sink.holds_unread) == (0, False)
     handle.says("too late")
     for view in (events, words, reply.audio()):

@@ -147,3 +147,23 @@ async def test_a_failed_response_raises_in_every_view_and_in_its_result(
                     types.append(event.type)
             assert (types[0], types[-1]) == ("response.created", "response.done")
         assert reply.status == "failed"
+
+
+# promise 3
+async def test_a_loss_is_told_once_the_block_of_a_response_that_was_not_read_is_left(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    told_at = 0.0
+    with pytest.RaisesGroup(ConnectionClosedError):
+        async with talking(Say(LINE), session=QUIET, client=Options(failure_grace=10)) as talk:
+            async with talk.conn.respond("Count!") as reply:
+                await reply.text().receive()
+                await trio.sleep(0.05)
+                talk.server.drop()
+                await trio.sleep(100)
+                left_at = trio.current_time()
+            try:
+                await trio.sleep_forever()
+            finally:
+                told_at = trio.current_time()
+    assert told_at == pytest.approx(left_at + 10)

@@ -148,6 +148,8 @@ class ReplySink:
         self._kept = None
         for view in self._views:
             view.close()
+        # A loss that waited for these views to be read waits no longer.
+        self._owner.touch()
         self._changed.unpark_all()
         if self._hearing is None or not self.in_conversation:
             return []
