@@ -307,6 +307,13 @@ def test_a_ticket_may_be_asked_for_again_before_the_gate_hears_of_the_refusal(ga
     assert younger.state == "granted"
 
 
+def test_the_end_of_an_earlier_create_does_not_end_who_has_asked_again(gate: Gate) -> None:
+    owner = ask(gate)
+    gate.requeue(owner.ticket)
+    gate.refused("e1", busy=False, now=0)
+    assert owner.state == "granted"
+
+
 def test_to_ask_again_with_a_grant_that_is_not_used_keeps_it(gate: Gate) -> None:
     first, second = line(gate, 2)
     gate.requeue(first.ticket)
