@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 import trio.testing
 from pydantic import JsonValue
@@ -103,8 +104,7 @@ async def test_a_caller_who_has_gone_when_it_gives_way_brings_nothing(
 
                     async def second() -> None:
                         async with conn.respond("second"):
-                            scope.cancel()
-                            await trio.sleep_forever()
+                            pytest.fail("it has gone")
 
                     nursery.start_soon(second)
                     await trio.testing.wait_all_tasks_blocked()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AsyncExitStack
 
 import pytest
 import trio
@@ -333,16 +334,16 @@ async def test_a_quiet_end_ends_the_loop(
 
 
 async def test_leaving_wakes_who_waits(autojump_clock: trio.testing.MockClock) -> None:
-    async with talking() as talk:
+    async def wait(replies: IncomingReplies) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await replies.receive()
+
+    async with talking() as talk, AsyncExitStack() as stack:
+        replies = await stack.enter_async_context(talk.conn.incoming())
         async with trio.open_nursery() as nursery:
-
-            async def wait(replies: IncomingReplies) -> None:
-                with pytest.raises(trio.ClosedResourceError):
-                    await replies.receive()
-
-            async with talk.conn.incoming() as replies:
-                nursery.start_soon(wait, replies)
-                await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(wait, replies)
+            await trio.testing.wait_all_tasks_blocked()
+            await stack.aclose()
 
 
 async def test_an_exception_in_the_loop_cancels_the_response(

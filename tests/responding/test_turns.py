@@ -27,15 +27,13 @@ from trio_realtime.events import ResponseCreate, ResponseCreated
 from trio_realtime.testing import ScriptedConnection, Silence
 
 
-def created(response_id: str, **fields: JsonValue) -> dict[str, JsonValue]:
-    response: JsonValue = {"id": response_id, "status": "in_progress", "output": [], **fields}
+def created(response_id: str) -> dict[str, JsonValue]:
+    response: JsonValue = {"id": response_id, "status": "in_progress", "output": []}
     return {"type": "response.created", "response": response}
 
 
-def done(response_id: str | None, status: str = "completed") -> dict[str, JsonValue]:
-    response: dict[str, JsonValue] = {"status": status, "output": []}
-    if response_id is not None:
-        response["id"] = response_id
+def done(response_id: str) -> dict[str, JsonValue]:
+    response: JsonValue = {"id": response_id, "status": "completed", "output": []}
     return {"type": "response.done", "response": response}
 
 
