@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 
 import pytest
 import trio
@@ -21,7 +22,7 @@ from tests.responding.helpers import (
     text_of,
     types_of,
 )
-from trio_realtime import EventStream, Reply
+from trio_realtime import EventStream, IncomingReplies, Reply
 from trio_realtime.events import (
     InvalidEvent,
     ResponseCreated,
@@ -399,3 +400,81 @@ async def test_two_connections_know_nothing_of_each_other(
                 async with other.conn.respond("a question") as second:
                     assert await text_of(second) == "short"
                 assert first.status == "in_progress"
+
+
+async def test_a_beginning_that_cannot_be_read_begins_a_response(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with scripted(session=QUIET) as (conn, line):
+        async with trio.open_nursery() as nursery:
+
+            async def program() -> None:
+                async with conn.respond() as reply:
+                    assert reply.id == "resp_1"
+                    assert await text_of(reply) == "here"
+
+            nursery.start_soon(program)
+            request = await line.expect("response.create")
+            frame = answer_to(request, "resp_1")
+            assert isinstance(frame["response"], dict)
+            await line.send({**frame, "response": {**frame["response"], "output": 7}})
+            await line.send(delta("resp_1", "here"))
+            await line.send(done("resp_1"))
+
+
+# Pain 1: what comes twice counts once.
+@pytest.mark.parametrize("is_open", [True, False])
+async def test_a_beginning_that_comes_twice_begins_one_response(
+    is_open: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with scripted(session=QUIET) as (conn, line):
+        async with AsyncExitStack() as stack:
+            replies: IncomingReplies | None = None
+            if is_open:
+                replies = await stack.enter_async_context(conn.incoming())
+            async with trio.open_nursery() as nursery:
+
+                async def program() -> None:
+                    async with conn.respond() as reply:
+                        assert await text_of(reply) == "here"
+                        assert len(await events_of(reply)) == 0
+
+                nursery.start_soon(program)
+                request = await line.expect("response.create")
+                for _ in range(2):
+                    await line.send(answer_to(request, "resp_1"))
+                await line.send(delta("resp_1", "here"))
+                await line.send(done("resp_1"))
+            await line.send(created("resp_2"))
+            await line.send(created("resp_2"))
+            await line.send(done("resp_2"))
+            await trio.testing.wait_all_tasks_blocked()
+            if replies is not None:
+                assert repr(replies) == "<IncomingReplies 1 waiting, 0 dropped>"
+                assert (await (await replies.receive()).result()).id == "resp_2"
+            else:
+                assert {of_response(event) for event in held_by(conn)} == {None, "resp_2"}
+        assert conn._link.gate.is_open
+
+
+# As servers do that imitate the real one for a test.
+async def test_a_server_may_give_all_its_responses_one_id(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with scripted(session=QUIET) as (conn, line):
+        async with trio.open_nursery() as nursery:
+
+            async def program() -> None:
+                for number in range(3):
+                    async with conn.respond() as reply:
+                        assert reply.id == "resp_1"
+                        assert await text_of(reply) == f"answer {number}"
+                        assert reply.status == "completed"
+
+            nursery.start_soon(program)
+            for number in range(3):
+                await line.expect("response.create")
+                await line.send(created("resp_1"))
+                await line.send(delta("resp_1", f"answer {number}"))
+                await line.send(done("resp_1"))
+        assert {of_response(event) for event in held_by(conn)} == {None}
