@@ -123,8 +123,9 @@ class Line:
         retries: int = 0,
         sends: bool = True,
         ear: Ear | None = None,
+        after: tuple[Place, ...] = (),
     ) -> Asked:
-        """Ask for a response as `respond()` does."""
+        """Ask for a response as `respond()` does; `after` are items that were sent before."""
         if ticket is None and not outside:
             ticket = self.gate.queue(ignore)
             assert state_of(ticket) == "granted"
@@ -142,7 +143,7 @@ class Line:
         if outside:
             response["conversation"] = "none"
         frame = outgoing_from_event({"type": "response.create", "response": response}, name)
-        place = self.pending.ask(frame, ignore, after=places)
+        place = self.pending.ask(frame, ignore, after=after + places)
         asked = Asked(name, ear or Ear(name), place, ticket, places)
         self.replies.expect(name, asked.ear, ticket, retries=retries)
         if sends:
@@ -162,14 +163,16 @@ class Line:
     def goes(self, asked: Asked) -> None:
         """The caller is cancelled after its frames were handed over."""
         self.replies.doom(asked.event_id)
-        self.pending.abandon(asked.place)
+        for place in (*asked.items, asked.place):
+            self.pending.abandon(place)
 
     def takes_back(self, asked: Asked) -> None:
         """The caller is cancelled before the writer took its frames."""
         self.replies.forget(asked.event_id)
         if asked.ticket is not None:
             self.gate.leave(asked.ticket)
-        self.pending.abandon(asked.place)
+        for place in (*asked.items, asked.place):
+            self.pending.abandon(place)
 
     def leave(self, response_id: str, ear: Ear) -> bool:
         return self.replies.leave(response_id, ear, now=self.now)

@@ -666,6 +666,26 @@ def test_a_response_that_was_cut_short_does_not_answer_a_doubtful_create(
     assert answer(place) is event
 
 
+def test_a_response_cut_short_by_a_cancel_after_the_create_does_answer_it(table: Table) -> None:
+    place = table.request("response.create", "e1")
+    vad_turn(table)
+    created = table.tell("response.created", response=response("r1", conversation_id="conv"))
+    table.plain("response.cancel", "c1", response_id="another")
+    table.plain("response.cancel", "c2", response_id="r1")
+    table.tell("response.done", response=response("r1", status="cancelled"))
+    assert answer(place) is created
+
+
+def test_a_response_cut_short_by_a_cancel_before_the_create_does_not(table: Table) -> None:
+    vad_turn(table)
+    table.plain("response.cancel", "c1", response_id="r1")
+    place = table.request("response.create", "e1")
+    table.tell("response.created", response=response("r1", conversation_id="conv"))
+    table.plain("response.cancel", "c2", response_id="another")
+    table.tell("response.done", response=response("r1", status="cancelled"))
+    assert not answered(place)
+
+
 def test_a_create_answered_in_the_meantime_is_not_answered_again(table: Table) -> None:
     place = table.request("response.create", "e1")
     vad_turn(table)
