@@ -139,7 +139,7 @@ async def test_a_failed_response_raises_in_every_view_and_in_its_result(
             with pytest.raises(ResponseFailedError):
                 await reply.result()
             with pytest.raises(ResponseFailedError):
-                [piece async for piece in reply.text()]
+                _ = [piece async for piece in reply.text()]
             types: list[str] = []
             with pytest.raises(ResponseFailedError):
                 async for event in events:
