@@ -11,7 +11,7 @@ from trio_realtime import RealtimeConnection
 
 __all__ = ["_ctrl_c_is_heard"]
 
-MOMENTS = 40
+MOMENTS = 24
 """How many of the moments of each kind are tried, evenly spread."""
 
 
