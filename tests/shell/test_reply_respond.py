@@ -152,7 +152,7 @@ async def test_a_failed_response_raises_in_every_view_and_in_its_result(
 async def test_a_loss_is_told_once_the_block_of_a_response_that_was_not_read_is_left(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    told_at = 0.0
+    left_at = told_at = 0.0
     with pytest.RaisesGroup(ConnectionClosedError):
         async with talking(Say(LINE), session=QUIET, client=Options(failure_grace=10)) as talk:
             async with talk.conn.respond("Count!") as reply:
