@@ -5,13 +5,15 @@ Frames are written and events are read when a test says so, and nothing waits.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import FunctionType, ModuleType
 
 import outcome
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from trio_realtime._core._gate import Gate, Ticket
 from trio_realtime._core._outgoing import text_at
@@ -303,3 +305,19 @@ def kind_of(event: ServerEvent) -> str:
 
 def response_of(event: ServerEvent) -> str:
     return text_at(event, "response", "id") or text_at(event, "response_id") or NAMELESS
+
+
+def kept_by(line: Line) -> list[object]:
+    """The listeners, tickets and events that are still in somebody's books."""
+    seen: set[int] = set()
+    todo: list[object] = [line.replies]
+    kept: list[object] = []
+    while todo:
+        thing = todo.pop()
+        if id(thing) in seen or isinstance(thing, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, Ear | Ticket | BaseModel):
+            kept.append(thing)
+        todo += gc.get_referents(thing)
+    return kept

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.routing import Line, doubted, told
+from tests.core.routing import Line, doubted, kept_by, told
 from trio_realtime._core._doubts import Doubts
 from trio_realtime._core._token import TOKEN_KEY
 from trio_realtime.events import ResponseDone
@@ -189,3 +189,24 @@ def test_nothing_is_kept_once_the_connection_is_over() -> None:
     doubts.keep("r1", delta, 10)
     assert doubts.end("r1") == [(created, 1), (delta, 10)]
     assert doubts.end("r1") == []
+
+
+@pytest.mark.parametrize("how", ["refused", "gone", "answered"])
+def test_nothing_is_kept_of_a_doubt_that_is_over_before_the_response_is(
+    line: Line, how: str
+) -> None:
+    asked = doubted(line)
+    line.writes("rx", "a")
+    if how == "refused":
+        line.refuses("e1")
+    elif how == "gone":
+        line.goes(asked)
+    else:
+        line.creates("r1", answers="e1")
+    assert "rx" not in of_responses(kept_by(line))
+
+
+def of_responses(kept: list[object]) -> list[str]:
+    """The responses of which pieces are kept."""
+    named = (getattr(each, "response_id", None) for each in kept)
+    return [each for each in named if isinstance(each, str)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.routing import CANCEL_TIMEOUT, Line, doubted, ignore, state_of
+from tests.core.routing import CANCEL_TIMEOUT, Line, doubted, ignore, kept_by, state_of
 from trio_realtime._core._cancels import INTERRUPTION_SECONDS
 from trio_realtime._core._pending import Verdict
 from trio_realtime._core._replies import NAMELESS
@@ -211,6 +211,9 @@ def test_a_request_that_was_taken_back_leaves_nothing_behind(line: Line) -> None
     assert asked.ear.heard == []
     assert line.cancels == []
     assert line.streamed == [CREATED]
+    line.ends("r1")
+    line.says("input_audio_buffer.cleared")
+    assert kept_by(line) == []
 
 
 def test_a_response_whose_caller_has_gone_is_cancelled_once_it_is_known(line: Line) -> None:
@@ -643,6 +646,20 @@ def test_a_left_response_that_has_ended_is_over_for_the_end_of_the_connection(li
     line.replies.end()
     assert not line.leave("r1", asked.ear)
     assert not line.leave("r1", asked.ear)
+
+
+def test_nothing_is_kept_when_the_connection_is_over(line: Line) -> None:
+    for name in ("e1", "e2"):
+        line.asks(name, outside=True)
+    line.hears_a_turn()
+    line.creates("rx", conversation_id="conv")
+    line.writes("rx", "a")
+    line.replies.doom("e2")
+    line.pending.fail(RuntimeError)
+    line.replies.end()
+    line.ends("rx")
+    line.says("input_audio_buffer.cleared")
+    assert kept_by(line) == []
 
 
 def test_a_cancel_of_ours_lets_go_of_the_gate_in_time(line: Line) -> None:

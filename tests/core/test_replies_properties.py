@@ -7,15 +7,13 @@ still comes to an end.
 
 from __future__ import annotations
 
-import gc
 from collections import deque
 from dataclasses import dataclass, field
-from types import FunctionType, ModuleType
 from typing import Literal
 
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from pydantic import BaseModel, JsonValue
+from pydantic import JsonValue
 
 from tests.core.routing import (
     SPOKEN,
@@ -23,6 +21,7 @@ from tests.core.routing import (
     Ear,
     Line,
     Visitors,
+    kept_by,
     kind_of,
     response,
     response_of,
@@ -554,22 +553,6 @@ class Conversation(RuleBasedStateMachine):
             else:
                 return
         raise AssertionError("it comes to no end")
-
-
-def kept_by(line: Line) -> list[object]:
-    """The listeners, tickets and events that are still in somebody's books."""
-    seen: set[int] = set()
-    todo: list[object] = [line.replies]
-    kept: list[object] = []
-    while todo:
-        thing = todo.pop()
-        if id(thing) in seen or isinstance(thing, type | ModuleType | FunctionType):
-            continue
-        seen.add(id(thing))
-        if isinstance(thing, Ear | Ticket | BaseModel):
-            kept.append(thing)
-        todo += gc.get_referents(thing)
-    return kept
 
 
 # promise 1, promise 3, pain 3

@@ -293,8 +293,6 @@ class Replies:
         is_unwanted = in_conversation and self._cancels.takes_next()
         if in_conversation:
             self._gate.created(response_id, now, answers=answers)
-        elif answers is not None:
-            self._gate.answered(answers)
         if answers is None:
             self._note_stranger(response_id, in_conversation)
         elif (expected := self._expected.pop(answers, None)) is not None:
