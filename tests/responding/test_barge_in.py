@@ -89,8 +89,9 @@ async def test_what_they_bring_comes_in_the_order_in_which_they_asked(
         assert [text for text in said if text in asked] == asked
 
 
-async def test_a_caller_who_has_gone_when_it_gives_way_brings_nothing(
-    autojump_clock: trio.testing.MockClock,
+@pytest.mark.parametrize("has_gone", [True, False])
+async def test_a_caller_who_goes_when_it_gives_way_brings_nothing(
+    has_gone: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
     async with talking([LONG, "to the user"], session=WRITING) as talk:
         conn, server = talk.conn, talk.server
@@ -115,8 +116,11 @@ async def test_a_caller_who_has_gone_when_it_gives_way_brings_nothing(
                             status_details=StatusDetails(reason="turn_detected"),
                         )
                     )
+                    if has_gone:
+                        scope.cancel()
                     conn._link.dispatch(event, 100)
-                    await trio.testing.wait_all_tasks_blocked()
+                    with trio.CancelScope(shield=True):
+                        await trio.testing.wait_all_tasks_blocked()
                     scope.cancel()
             server.resume()
         await trio.sleep(1)

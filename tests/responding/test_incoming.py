@@ -24,7 +24,7 @@ from tests.responding.helpers import (
     text_of,
     types_of,
 )
-from trio_realtime import ConnectionClosedError, IncomingReplies, Reply
+from trio_realtime import ConnectionClosedError, IncomingReplies, Options, Reply
 
 
 def created(response_id: str, *, is_outside: bool = False) -> dict[str, JsonValue]:
@@ -401,3 +401,67 @@ async def test_barge_in_ends_a_reply_and_brings_the_next(
         (cut,) = talk.frames("conversation.item.truncate")
         assert 1000 < int(str(cut["audio_end_ms"])) < 2000
         assert talk.sent("response.cancel") == []
+
+
+async def test_every_wait_is_a_checkpoint(autojump_clock: trio.testing.MockClock) -> None:
+    async with talking(["one"], session=WRITING) as talk:
+        conn = talk.conn
+        async with AsyncExitStack() as stack:
+            with trio.testing.assert_checkpoints():
+                replies = await stack.enter_async_context(conn.incoming())
+            talk.server.hears("hello")
+            await trio.sleep(1)
+            with trio.testing.assert_checkpoints():
+                await replies.receive()
+            await conn.aclose()
+            with trio.testing.assert_checkpoints(), pytest.raises(trio.EndOfChannel):
+                await replies.receive()
+
+
+# Whoever waits for the server never waits for himself.
+async def test_waiting_for_a_response_reads_on_though_the_stream_is_full(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    client = Options(inbox_bytes=30_000)
+    async with talking(session=WRITING, client=client) as talk:
+        conn, server = talk.conn, talk.server
+        await conn.receive()  # what a stream holds counts once it was read
+        async with conn.incoming() as replies:
+            for _ in range(30):
+                server.push({"type": "session.from_the_future"})
+            await trio.testing.wait_all_tasks_blocked()
+            assert conn.statistics().reader_paused
+            async with trio.open_nursery() as nursery:
+
+                async def take() -> None:
+                    reply = await replies.receive()
+                    await reply.result()
+
+                nursery.start_soon(take)
+                await trio.testing.wait_all_tasks_blocked()
+                assert not conn.statistics().reader_paused
+                server.hears("hello")
+            for _ in range(30):
+                server.push({"type": "session.from_the_future"})
+            await trio.testing.wait_all_tasks_blocked()
+            # Nobody waits any more.
+            assert conn.statistics().reader_paused
+
+
+async def test_who_takes_responses_has_not_forgotten_the_connection(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    with pytest.RaisesGroup(ConnectionClosedError):
+        async with scripted(session=QUIET) as (conn, line):
+            async with conn.incoming() as replies:
+                for number in range(3):
+                    await line.send(created(f"resp_{number}", is_outside=True))
+                await trio.testing.wait_all_tasks_blocked()
+                line.drop()
+                for number in range(3):
+                    await trio.sleep(8)
+                    assert (await replies.receive()).id == f"resp_{number}"
+                await trio.sleep(8)
+                with pytest.raises(ConnectionClosedError):
+                    await replies.receive()
+            await conn.wait_closed()

@@ -449,3 +449,35 @@ async def test_a_response_may_take_its_time_to_begin(
     async with talking([[Silence(100), "at last"]]) as talk:
         async with talk.conn.respond() as reply:
             assert await text_of(reply) == "at last"
+
+
+# Whoever waits for the server never waits for himself.
+async def test_waiting_for_a_turn_and_for_an_answer_reads_on_though_the_stream_is_full(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    client = Options(inbox_bytes=60_000)
+    async with talking([LONG, "two", "three"], client=client) as talk:
+        conn, server = talk.conn, talk.server
+        await conn.receive()  # what a stream holds counts once it was read
+
+        def fill() -> None:
+            for _ in range(60):
+                server.push({"type": "session.from_the_future"})
+
+        async with conn.respond("one") as first:
+            await trio.sleep(0.5)
+            fill()
+            await trio.testing.wait_all_tasks_blocked()
+            assert conn.statistics().reader_paused
+            async with conn.respond("two") as second:
+                assert first.status == "completed"
+                await trio.sleep(1)
+                # Nobody waits any more.
+                assert conn.statistics().reader_paused
+                assert second.status == "in_progress"
+                with trio.fail_after(1):
+                    async with conn.respond(conversation="none") as third:
+                        assert third.status == "in_progress"
+            await trio.sleep(1)
+            assert conn.statistics().reader_paused
+            assert second.status == "completed"
