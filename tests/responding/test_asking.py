@@ -341,6 +341,35 @@ def _with_type(item: JsonValue) -> Mapping[str, JsonValue]:
     return item
 
 
+async def test_a_refused_item_is_told_before_its_response_begins(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with scripted(session=QUIET) as (conn, line):
+        async with trio.open_nursery() as nursery:
+            told = trio.Event()
+
+            async def program() -> None:
+                with pytest.raises(ServerError, match="No"):
+                    async with conn.respond("a question"):
+                        pass
+                told.set()
+
+            nursery.start_soon(program)
+            item = await line.expect("conversation.item.create")
+            create = await line.expect("response.create")
+            await line.send(refusal(item))
+            with trio.fail_after(1):
+                await told.wait()
+        # Its turn is not over: the server will answer the request all the same.
+        assert not conn._link.gate.is_open
+        await line.send(created("resp_1", create))
+        await line.expect("response.cancel", response_id="resp_1")
+        await line.send(done("resp_1", "cancelled"))
+        await trio.testing.wait_all_tasks_blocked()
+        assert conn._link.gate.is_open
+        assert types_of(held_by(conn)) == ["session.created", "session.updated"]
+
+
 # So the real server is reported to refuse what a function returned: nobody knows whose it was.
 async def test_a_refusal_that_names_no_event_is_in_the_stream(
     autojump_clock: trio.testing.MockClock,
