@@ -152,3 +152,10 @@ def test_when_the_connection_is_over_nothing_is_to_be_cancelled(line: Line) -> N
     assert line.replies.deadline == float("inf")
     line.passes(INTERRUPTION_SECONDS)
     assert line.cancels == []
+
+
+def test_nothing_is_cancelled_unless_somebody_wants_it(line: Line) -> None:
+    line.hears_a_turn()
+    line.creates("rx", conversation_id="conv")
+    line.ends("rx")
+    assert line.cancels == []
