@@ -210,3 +210,11 @@ def of_responses(kept: list[object]) -> list[str]:
     """The responses of which pieces are kept."""
     named = (getattr(each, "response_id", None) for each in kept)
     return [each for each in named if isinstance(each, str)]
+
+
+def test_the_oldest_doubt_is_forgotten_where_there_are_too_many() -> None:
+    doubts = Doubts(limit=10)
+    for n in range(257):
+        doubts.begin(f"r{n}", "e1")
+    assert "r0" not in doubts
+    assert "r1" in doubts
