@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Literal
 
 import pytest
 import trio
@@ -84,6 +85,14 @@ def arrive(conn: RealtimeConnection, *frames: Mapping[str, JsonValue]) -> None:
     for frame in frames:
         event: ServerEvent = decode_server(json.dumps({"event_id": "event_now", **frame}))
         conn._link.dispatch(event, 100)
+
+
+def may_ask(conn: RealtimeConnection) -> bool:
+    """Whether nothing holds the turn in the default conversation."""
+    return conn._link.gate.is_open
+
+
+_WHERE: tuple[Literal["auto", "none"], ...] = ("auto", "none")
 
 
 # What is sent.
@@ -361,12 +370,12 @@ async def test_a_refused_item_is_told_before_its_response_begins(
             with trio.fail_after(1):
                 await told.wait()
         # Its turn is not over: the server will answer the request all the same.
-        assert not conn._link.gate.is_open
+        assert not may_ask(conn)
         await line.send(created("resp_1", create))
         await line.expect("response.cancel", response_id="resp_1")
         await line.send(done("resp_1", "cancelled"))
         await trio.testing.wait_all_tasks_blocked()
-        assert conn._link.gate.is_open
+        assert may_ask(conn)
         assert types_of(held_by(conn)) == ["session.created", "session.updated"]
 
 
@@ -471,7 +480,7 @@ async def test_a_response_may_begin_in_the_moment_in_which_its_item_is_refused(
             await line.expect("response.cancel", response_id="resp_1")
             await line.expect_nothing(1)
         arrive(conn, done("resp_1", "cancelled"))
-        assert conn._link.gate.is_open
+        assert may_ask(conn)
         assert types_of(held_by(conn)) == ["session.created", "session.updated"]
 
 
@@ -495,7 +504,7 @@ async def test_an_item_that_is_refused_while_its_request_waits_again_is_told_the
             await line.send(refusal(create, BUSY))
             await line.send(refusal(item))
             await line.expect_nothing(10)
-        assert conn._link.gate.is_open
+        assert may_ask(conn)
 
 
 # Cancelled in the very moment in which the answer comes.
@@ -521,7 +530,7 @@ async def test_a_caller_may_go_in_the_moment_in_which_its_response_begins(
             arrive(conn, created("resp_1"))
             await line.expect("response.cancel", response_id="resp_1")
             arrive(conn, done("resp_1", "cancelled"))
-            assert conn._link.gate.is_open
+            assert may_ask(conn)
             assert types_of(held_by(conn)) == ["session.created", "session.updated"]
 
 
@@ -545,7 +554,7 @@ async def test_a_caller_may_go_in_the_moment_in_which_it_is_refused(
             scope.cancel()
             arrive(conn, refusal(create, code))
             await line.expect_nothing(10)
-            assert conn._link.gate.is_open
+            assert may_ask(conn)
         assert types_of(held_by(conn)) == ["session.created", "session.updated"]
 
 
@@ -771,9 +780,41 @@ async def test_those_who_wait_are_told_when_we_close(
                 nursery.start_soon(one)
             await trio.testing.wait_all_tasks_blocked()
             await conn.aclose()
-        with pytest.raises(ConnectionClosedError):
-            async with conn.respond():
-                pass
+        for conversation in _WHERE:
+            with pytest.raises(ConnectionClosedError):
+                async with conn.respond(conversation=conversation):
+                    pass
+
+
+# They are told themselves: closing has nothing to add.
+async def test_what_was_not_sent_when_we_close_is_told_to_who_asked(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with talking() as talk:
+        conn = talk.conn
+        talk.server.pause()
+        await trio.testing.wait_all_tasks_blocked()
+
+        async def fill() -> None:
+            # More than fits on the way: the writer is busy with it.
+            with pytest.raises(ConnectionClosedError):
+                await conn.send({"type": "session.update", "session": {"tools": ["x" * 10**6]}})
+
+        async def ask() -> None:
+            with pytest.raises(ConnectionClosedError) as caught:
+                async with conn.respond("a question"):
+                    pass
+            assert [kind for _, kind in caught.value.uncertain] == [
+                "conversation.item.create",
+                "response.create",
+            ]
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(fill)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(ask)
+            await trio.testing.wait_all_tasks_blocked()
+            await conn.aclose()
 
 
 async def test_a_block_that_is_left_after_the_connection_sends_nothing(
