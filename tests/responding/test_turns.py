@@ -243,6 +243,7 @@ async def test_a_request_that_is_cancelled_before_the_writer_takes_it_is_not_sen
         assert entered == []
         assert len(talk.frames("response.create")) == 1
         assert len(talk.frames("conversation.item.create")) == 1
+        assert not conn._link.pending.outstanding
 
 
 # Rule: the moment in which somebody is cancelled is never the wrong one.

@@ -225,7 +225,7 @@ class Asking:
 
     def _hand_over_gift(self) -> None:
         # When it is woken: all who give way run at once, but are woken in the order of the line.
-        frames = () if self._items or self._gift else self._question.item_frames()
+        frames = () if self._items else self._question.item_frames()
         if frames:
             self._gift = Entry(frames, is_awaited=True)
             self._link.outbox.add(self._gift)
