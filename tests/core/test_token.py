@@ -132,6 +132,7 @@ def test_nobody_is_shown_the_token(
         told("response.done", response=response("r1", metadata={"mine": "1"})),
         told("response.created", response="?"),
         told("response.done", response={"id": 7, "metadata": "?"}),
+        told("response.done", response={"id": 7, "metadata": None}),
         told("response.done", response={"id": 7, "metadata": {"mine": 1}}),
         told("response.created"),
         told("session.updated", session={"metadata": {TOKEN_KEY: 1}}),
