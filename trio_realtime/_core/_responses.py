@@ -26,7 +26,7 @@ server reads in order. Else the next response of the conversation decides.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, final
+from typing import TYPE_CHECKING, Final, NamedTuple, cast, final
 
 from trio_realtime._core._outgoing import states, text_at, value_at
 from trio_realtime._core._recent import RecentIds
@@ -167,7 +167,8 @@ class Responses:
     ) -> tuple[Place | None, bool]:
         """Find the create that is answered, and whether that is certain."""
         if isinstance(metadata, Mapping) and metadata:
-            echoed = [place for place in creates if _carried(place.outgoing.metadata, metadata)]
+            shown = cast("Mapping[object, object]", metadata)
+            echoed = [place for place in creates if _carried(place.outgoing.metadata, shown)]
             if echoed:
                 self._echoes = True
                 return echoed[0], True
