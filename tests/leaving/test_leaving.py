@@ -155,6 +155,12 @@ async def test_leaving_takes_no_time_though_the_server_reads_nothing_and_the_out
                 await trio.sleep(1)
                 began = trio.current_time()
             assert trio.current_time() == began
+            # The time that it may take to cancel counts from here, and not from when that is sent.
+            was_open: list[bool] = []
+            for seconds in (4.9, 0.2):
+                await trio.sleep(seconds)
+                was_open.append(conn._link.gate.is_open)
+            assert was_open == [False, True]
             assert talk.sent("response.cancel") == []
             talk.session.resume()
         await trio.sleep(1)

@@ -205,10 +205,11 @@ async def test_a_session_that_is_over_says_so_through_its_handles(
 async def test_every_call_of_a_handle_raises_an_error_of_its_own(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
-    async with met(LONG) as talk:
+    async with met(LONG, session=UNHEARD) as talk:
         raised: list[ConnectionClosedError] = []
         async with talk.conn.respond("Hello?") as reply:
-            await trio.sleep(0.05)
+            await trio.sleep(0.1)
+            assert reply.items
             talk.session.drop()
             calls = (reply.result, reply.result, reply.text().receive, reply.text().receive)
             for call in calls:
@@ -217,6 +218,8 @@ async def test_every_call_of_a_handle_raises_an_error_of_its_own(
                         await call()
                 raised.append(caught.value)
         assert len({id(each) for each in raised}) == len(calls)
+        # Nothing is left in an outbox that nobody writes any more.
+        assert (talk.conn._link.outbox.queued, talk.conn._link.replies._left) == ((), {})
         assert {each.info for each in raised} == {talk.conn.close_info}
 
 
@@ -328,6 +331,7 @@ async def test_a_response_that_was_left_is_no_loss_to_anybody(
             async for _ in talk.conn:
                 pass
         assert reply.status == "in_progress"
+        assert talk.conn._link.replies._left == {}
         with pytest.raises(trio.ClosedResourceError):
             await reply.result()
 

@@ -239,8 +239,6 @@ def end_response(
     Nothing is awaited, and nothing is sent on a connection that is ending.
     """
     cuts = sink.leave()
-    # A loss waits to be told while a handle holds what is unread: this one does no more.
-    link.touch()
     is_due = link.replies.leave(response_id, sink, now=trio.current_time())
     events: list[ClientEvent] = [
         ConversationItemTruncate(
