@@ -710,3 +710,20 @@ def test_the_end_without_anybody_is_quiet(line: Line) -> None:
     assert not line.holds_unread()
     line.replies.end()
     assert line.replies.deadline == float("inf")
+
+
+def test_a_turn_that_the_server_never_answers_casts_no_doubt_on_later_responses(line: Line) -> None:
+    line.hears_a_turn()
+    line.passes(2)
+    asked = line.asks("e1")
+    line.creates("r1", conversation_id="conv")
+    assert asked.answer == "r1"
+    assert asked.ear.kinds == [CREATED]
+
+
+def test_a_turn_that_ends_while_a_create_waits_for_the_writer_casts_its_doubt(line: Line) -> None:
+    asked = line.asks("e1", sends=False)
+    line.hears_a_turn()
+    line.sends(asked.place)
+    line.creates("r1", conversation_id="conv")
+    assert not asked.is_answered()

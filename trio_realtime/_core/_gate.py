@@ -139,6 +139,11 @@ class Gate:
         return bool(self._asked)
 
     @property
+    def is_owed(self) -> bool:
+        """Whether a response to a turn of the user is due from the server."""
+        return bool(self._turns)
+
+    @property
     def deadline(self) -> float:
         """When `advance` will change something; `math.inf` when only an event can."""
         ends = [self._line.deadline]

@@ -211,6 +211,9 @@ class Replies:
             ticket = self._ticket_of(outgoing.event_id)
             self._cancels.sent(ticket)
             self._gate.sent(outgoing.event_id, ticket)
+            if ticket is not None and not self._gate.is_owed:
+                # The gate has waited long enough for what voice detection should have brought.
+                self._pending.responses.expect_nothing()
         elif outgoing.type == "response.cancel":
             target = outgoing.response_id or self._pending.responses.active
             if target is not None:

@@ -126,6 +126,10 @@ class Responses:
             return NAMELESS
         return None if response_id in self._running else response_id
 
+    def expect_nothing(self) -> None:
+        """What voice detection committed is answered, or never will be."""
+        self._owed = False
+
     def claim(self, response_id: str, creates: Sequence[Place], event: ServerEvent) -> Place | None:
         """Note that a response runs; find the create that it certainly answers."""
         response = value_at(event, "response")
