@@ -208,6 +208,8 @@ async def test_a_dropped_request_without_input_sends_nothing(
                         assert [event async for event in reply] == []
                         assert await text_of(reply) == ""
                         assert [chunk async for chunk in reply.audio()] == []
+                    with pytest.raises(trio.ClosedResourceError):
+                        await reply.text().receive()
 
                 nursery.start_soon(second)
                 await trio.sleep(0.5)

@@ -470,8 +470,11 @@ async def test_waiting_for_a_turn_and_for_an_answer_reads_on_though_the_stream_i
             fill()
             await trio.testing.wait_all_tasks_blocked()
             assert conn.statistics().reader_paused
+            begun = trio.current_time()
             async with conn.respond("two") as second:
                 assert first.status == "completed"
+                # At once, and not when the reader looks again by itself.
+                assert trio.current_time() - begun < 1.6
                 await trio.sleep(1)
                 # Nobody waits any more.
                 assert conn.statistics().reader_paused
