@@ -5,13 +5,14 @@ This module makes frames of the arguments of a call. It does not know when they 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast, final
 
 from pydantic import BaseModel
 
 from trio_realtime._connection import Caller
-from trio_realtime._connection._frames import OutgoingFrame, frame_from_event
+from trio_realtime._connection._frames import OutgoingFrame, frame_from_event, with_token
 from trio_realtime._core._outgoing import text_at
 from trio_realtime._core._pending import Outgoing
 from trio_realtime._core._token import METADATA_PAIRS, TOKEN_KEY
@@ -42,34 +43,32 @@ class Question:
         extra_fields: JsonObject | None,
     ) -> None:
         self._caller: Caller = caller
-        self._fields: dict[str, object] = dict(fields)
-        self._extra_fields: JsonObject | None = extra_fields
-        self._items: tuple[InputItem | JsonObject, ...] = ()
-        self._metadata: Mapping[str, object] = _own_metadata(fields.get("metadata"))
+        self._items: tuple[OutgoingFrame, ...] = ()
+        _check_metadata(fields.get("metadata"))
+        for name in ("type", "event_id"):
+            if extra_fields and name in extra_fields:
+                raise ValueError(f"extra_fields cannot set {name!r}: the request is known by it")
+        # All of it is encoded now: while it waits, what it was made of may change.
+        frame = _create_frame(fields, extra_fields)
+        assert isinstance(frame.subject, Outgoing)
         # Asked of the frame, for `extra_fields` are merged into it too.
-        first = self.create_frame()
-        assert isinstance(first.subject, Outgoing)
-        self.is_out_of_band: bool = first.subject.conversation == "none"
+        self.is_out_of_band: bool = frame.subject.conversation == "none"
         """Whether it is beside the conversation."""
         items = _items_from_input(asked)
-        if self.is_out_of_band:
-            if items is not None:
-                self._fields["input"] = list(items)
-                self.create_frame()
-        else:
-            self._items = items or ()
-            self.item_frames()
+        if not self.is_out_of_band:
+            self._items = tuple(frame_from_event(self._item_event(each)) for each in items or ())
+        elif items is not None:
+            frame = _create_frame({**fields, "input": list(items)}, extra_fields)
+        self._create: JsonObject = json.loads(frame.text)
 
-    def item_frames(self) -> list[OutgoingFrame]:
-        """The frames that create the items, in order; each time with new ids."""
-        return [frame_from_event(self._item_event(item)) for item in self._items]
+    def item_frames(self) -> Sequence[OutgoingFrame]:
+        """The frames that create the items, in order. They are for one use."""
+        return self._items
 
     def create_frame(self) -> OutgoingFrame:
         """The frame that asks for the response, under a new id that is its token too."""
         event_id = self._caller.new_id("event_")
-        fields = {**self._fields, "metadata": {**self._metadata, TOKEN_KEY: event_id}}
-        event = response_create_event(None, fields, event_id)
-        return frame_from_event(with_extra_fields(event, self._extra_fields))
+        return with_token(frame_from_event({**self._create, "event_id": event_id}))
 
     def _item_event(self, item: InputItem | JsonObject) -> ClientEvent | JsonObject:
         if text_at(item, "type") == "item_reference":
@@ -106,9 +105,14 @@ def _checked(item: InputItem | JsonObject | str) -> InputItem | JsonObject:
     return item
 
 
-def _own_metadata(metadata: object) -> Mapping[str, object]:
+def _create_frame(fields: Mapping[str, object], extra_fields: JsonObject | None) -> OutgoingFrame:
+    event = response_create_event(None, fields, None)
+    return frame_from_event(with_extra_fields(event, extra_fields))
+
+
+def _check_metadata(metadata: object) -> None:
     if metadata is None:
-        return {}
+        return
     if not isinstance(metadata, Mapping):
         raise TypeError(f"metadata is a mapping, not {type(metadata).__name__}")
     own = cast("Mapping[str, object]", metadata)
@@ -119,4 +123,3 @@ def _own_metadata(metadata: object) -> Mapping[str, object]:
             f"metadata has at most {METADATA_PAIRS} pairs here: of the 16 that the server takes, "
             f"one is ours; there are {len(own)}"
         )
-    return own
