@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _PCM_BYTES_PER_MS: Final = 48
 _G711_BYTES_PER_MS: Final = 8
 
+_INAUDIBLE_MS: Final = 20
+"""What may lack at the end of an item that counts as heard: the usual block of an audio device, by
+which its position may be off. A cut costs the item its transcript, so it must be worth it."""
+
 
 def bytes_per_ms_from_format(format: AudioFormat | None) -> float:  # noqa: A002 - the wire's name
     """Bytes in one millisecond of audio; a format that is not known is taken for PCM at 24 kHz."""
@@ -117,7 +121,8 @@ class Hearing:
     def truncations(self, *, ended: bool) -> list[Truncation]:
         """Where each item must be cut so that the server knows what was heard, in order of arrival.
 
-        An item that was done and heard to its end needs no cut, nor does one without audio.
+        An item that is done and was heard to its end, but for 20 ms, needs no cut, nor does one
+        without audio.
 
         Args:
             ended: Whether the response is over. Where nobody has listened, nothing is cut then: the
@@ -129,8 +134,7 @@ class Hearing:
         for (item_id, content_index), (heard, received) in self._ends().items():
             heard_ms, received_ms = self._ms(heard), self._ms(received)
             is_whole = ended or item_id in self._done
-            # Less than a millisecond is no cut: it would cost the transcript.
-            if not (is_whole and heard and heard_ms == received_ms):
+            if not (is_whole and heard and received_ms - heard_ms < _INAUDIBLE_MS):
                 cuts.append(Truncation(item_id, content_index, heard_ms))
         return cuts
 
