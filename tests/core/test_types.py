@@ -451,3 +451,30 @@ def test_audio_deltas_are_bytes() -> None:
     )
     assert json.loads(encode(event))["delta"] == "+/8="
     assert "delta=<2 bytes>" in repr(event)
+
+
+def test_a_response_tells_all_that_it_says_and_nothing_else() -> None:
+    said = Response.model_validate(
+        {
+            "output": [
+                {
+                    "type": "message",
+                    "role": "assistant",
+                    "content": [
+                        {"type": "output_text", "text": "Ahoy, "},
+                        {"type": "output_text", "text": None},
+                        {"type": "smell", "of": "tar"},
+                    ],
+                },
+                {"type": "function_call", "call_id": "c", "name": "sail", "arguments": "{}"},
+                {"type": "message", "role": "user", "content": []},
+                {
+                    "type": "message",
+                    "role": "assistant",
+                    "content": [{"type": "output_audio", "transcript": "captain!"}],
+                },
+            ]
+        }
+    )
+    assert said.output_text == "Ahoy, captain!"
+    assert Response().output_text == ""

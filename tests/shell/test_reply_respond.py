@@ -37,6 +37,7 @@ async def test_a_spoken_response_is_read_through_all_its_views_at_once(
         (item,) = reply.items
         assert isinstance(item, AssistantMessage)
         assert reply.response.output == [item]
+        assert (await reply.result()).output_text == LINE
         assert reply.usage is not None
         assert talk.conn.statistics().inbox_bytes == 0
         assert not any(kind.startswith("response.") for kind in types_of(held_by(talk.conn)))

@@ -5,7 +5,8 @@ from typing import Literal, TypeAlias
 
 from trio_realtime.types._audio import AudioFormat, Voice
 from trio_realtime.types._base import ReceivedModel, SentModel, Unrecognised
-from trio_realtime.types._items import InputItem, Item
+from trio_realtime.types._content import AudioPart, OutputAudio, UnknownContentPart
+from trio_realtime.types._items import AssistantMessage, InputItem, Item
 from trio_realtime.types._session import Modality, Prompt, Reasoning, Unlimited
 from trio_realtime.types._tools import Tool, ToolChoice
 from trio_realtime.types._usage import ResponseUsage
@@ -84,6 +85,21 @@ class Response(ReceivedModel):
 
     usage: ResponseUsage | None = None
     """Null until the response is done."""
+
+    @property
+    def output_text(self) -> str:
+        """What the model said: the text of its messages, or the transcript of their audio.
+
+        Empty where it said nothing, as in a response that only calls functions.
+        """
+        messages = [item for item in self.output or () if isinstance(item, AssistantMessage)]
+        said = [
+            part.transcript if isinstance(part, OutputAudio | AudioPart) else part.text
+            for message in messages
+            for part in message.content
+            if not isinstance(part, UnknownContentPart)
+        ]
+        return "".join(piece for piece in said if piece is not None)
 
 
 class ResponseConfig(SentModel):
