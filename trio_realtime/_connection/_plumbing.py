@@ -15,6 +15,7 @@ import trio
 
 from trio_realtime._connection._heartbeat import heartbeat
 from trio_realtime._connection._link import Link, log
+from trio_realtime._connection._outbox import Entry
 from trio_realtime._core._budget import weight_of
 from trio_realtime._core._loss import Loss
 from trio_realtime._transport import Transport, TransportClosed
@@ -153,10 +154,7 @@ async def _write(
     while True:
         entry = await link.outbox.take()
         try:
-            for frame in entry.frames:
-                if frame.subject is not None:
-                    link.sending(frame.subject)
-                await transport.send(frame.text)
+            await _write_entry(link, transport, entry)
         except TransportClosed as facts:
             # A send may be told of the end before what came before it was read. That is a handful
             # of messages, all of them here; the reader takes them and then says what happened.
@@ -167,6 +165,16 @@ async def _write(
             link.over.set()
             return
         link.outbox.finish(entry)
+        # Not kept until the next one comes: it may be large, or the last of a response.
+        del entry
+
+
+@trio.lowlevel.enable_ki_protection
+async def _write_entry(link: Link, transport: Transport, entry: Entry) -> None:
+    for frame in entry.frames:
+        if frame.subject is not None:
+            link.sending(frame.subject)
+        await transport.send(frame.text)
 
 
 @trio.lowlevel.enable_ki_protection
