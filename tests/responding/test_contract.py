@@ -131,6 +131,37 @@ async def test_what_a_request_that_gives_way_brings_is_what_it_was_asked_with(
         assert "as it was" in str(talk.server.conversation.items)
 
 
+HEARD: Sequence[Mapping[str, JsonValue]] = [
+    {"type": "input_audio_buffer.speech_started", "item_id": "item_u", "audio_start_ms": 0},
+    {"type": "input_audio_buffer.speech_stopped", "item_id": "item_u", "audio_end_ms": 100},
+    {"type": "input_audio_buffer.committed", "item_id": "item_u", "previous_item_id": None},
+]
+
+
+# Correlation without an echo: a turn that the server never answered is no reason to doubt for ever.
+@pytest.mark.parametrize("conversation", ["auto", "none"])
+async def test_a_turn_that_was_never_answered_casts_no_doubt_on_a_plain_request_either(
+    conversation: str, autojump_clock: trio.testing.MockClock
+) -> None:
+    async with scripted() as (conn, line):
+        for frame in HEARD:
+            await line.send(frame)
+        await trio.sleep(Options().cancel_timeout)
+        async with trio.open_nursery() as nursery:
+            answered = trio.Event()
+
+            async def ask() -> None:
+                response: JsonValue = {"conversation": conversation}
+                await conn.request({"type": "response.create", "response": response})
+                answered.set()
+
+            nursery.start_soon(ask)
+            async with line.expect("response.create") as create:
+                await create.send(created("resp_1"))
+            with trio.fail_after(1):
+                await answered.wait()
+
+
 # How its block may lie in a program.
 
 

@@ -207,13 +207,14 @@ class Replies:
 
     def sending(self, outgoing: Outgoing, *, now: float) -> None:
         """The writer has taken a frame that may be answered."""
-        if outgoing.type == "response.create" and outgoing.conversation != "none":
-            ticket = self._ticket_of(outgoing.event_id)
-            self._cancels.sent(ticket)
-            self._gate.sent(outgoing.event_id, ticket)
-            if ticket is not None and not self._gate.is_owed:
-                # The gate has waited long enough for what voice detection should have brought.
+        if outgoing.type == "response.create":
+            if not self._gate.is_owed:
+                # What voice detection should have brought had its time, whoever asks now.
                 self._pending.responses.expect_nothing()
+            if outgoing.conversation != "none":
+                ticket = self._ticket_of(outgoing.event_id)
+                self._cancels.sent(ticket)
+                self._gate.sent(outgoing.event_id, ticket)
         elif outgoing.type == "response.cancel":
             target = outgoing.response_id or self._pending.responses.active
             if target is not None:
