@@ -109,7 +109,11 @@ class Line:
         self.gate = Gate(cancel_timeout=CANCEL_TIMEOUT)
         self.cancels: list[str] = []
         self.replies = Replies(
-            self.pending, self.gate, cancel=self.cancels.append, backlog_bytes=backlog_bytes
+            self.pending,
+            self.gate,
+            cancel=self.cancels.append,
+            backlog_bytes=backlog_bytes,
+            doubt_seconds=CANCEL_TIMEOUT,
         )
         self.stream: list[ServerEvent] = []
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from tests.core.routing import Line, doubted, kept_by, told
+from tests.core.routing import CANCEL_TIMEOUT, Line, doubted, kept_by, told
 from trio_realtime._core._doubts import Doubts
+from trio_realtime._core._outgoing import outgoing_from_event
+from trio_realtime._core._place import Place
 from trio_realtime._core._token import TOKEN_KEY
 from trio_realtime.events import ResponseDone
 
@@ -175,7 +179,7 @@ def test_a_visitor_that_was_left_is_not_cancelled_when_its_request_leaves_too(li
 
 
 def test_nothing_is_kept_once_the_connection_is_over() -> None:
-    doubts = Doubts(limit=10)
+    doubts = Doubts(limit=10, seconds=5)
     doubts.begin("r1", "e1")
     created, delta = told(CREATED, response={"id": "r1"}), told(DELTA, response_id="r1")
     doubts.keep("r1", created, 1)
@@ -213,8 +217,97 @@ def of_responses(kept: list[object]) -> list[str]:
 
 
 def test_the_oldest_doubt_is_forgotten_where_there_are_too_many() -> None:
-    doubts = Doubts(limit=10)
+    doubts = Doubts(limit=10, seconds=5)
     for n in range(257):
         doubts.begin(f"r{n}", "e1")
     assert "r0" not in doubts
     assert "r1" in doubts
+
+
+# promise 3
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_a_response_cut_short_is_the_answer_when_no_better_one_comes_in_time(
+    line: Line, status: str
+) -> None:
+    asked = doubted(line)
+    line.writes("rx", "a")
+    line.ends("rx", status)
+    line.passes(CANCEL_TIMEOUT - 0.1)
+    assert not asked.is_answered()
+    assert not line.is_open()
+    assert line.replies.deadline == CANCEL_TIMEOUT
+    line.passes(0.1)
+    assert asked.answer == "rx"
+    assert asked.ear.kinds == line.streamed == [CREATED, DELTA, DONE]
+    assert line.is_open()
+    assert not line.leave("rx", asked.ear)
+
+
+def test_a_response_cut_short_is_not_the_answer_once_a_better_one_has_come(line: Line) -> None:
+    asked = doubted(line)
+    line.ends("rx", "failed")
+    line.creates("r1", conversation_id="conv")
+    line.passes(2 * CANCEL_TIMEOUT)
+    assert asked.answer == "r1"
+    assert asked.ear.kinds == [CREATED]
+
+
+def test_a_response_cut_short_is_not_the_answer_to_what_is_refused_after_it(line: Line) -> None:
+    asked = doubted(line)
+    line.ends("rx", "failed")
+    line.refuses("e1")
+    line.passes(2 * CANCEL_TIMEOUT)
+    assert asked.is_refused()
+    assert asked.ear.heard == []
+    assert line.is_open()
+
+
+def test_of_two_responses_cut_short_the_later_one_is_the_answer(line: Line) -> None:
+    asked = doubted(line)
+    line.ends("rx", "failed")
+    line.passes(1)
+    line.hears_a_turn("turn_2")
+    line.creates("ry", conversation_id="conv")
+    line.ends("ry", "failed")
+    line.passes(CANCEL_TIMEOUT - 1)
+    assert not asked.is_answered()
+    line.passes(1)
+    assert asked.answer == "ry"
+
+
+def test_who_has_gone_meanwhile_holds_the_gate_no_longer_than_the_doubt(line: Line) -> None:
+    asked = doubted(line)
+    line.ends("rx", "failed")
+    line.goes(asked)
+    line.passes(CANCEL_TIMEOUT)
+    assert asked.ear.heard == []
+    assert line.cancels == []
+    assert line.is_open()
+
+
+def test_a_plain_request_holds_the_gate_no_longer_than_the_doubt_either(line: Line) -> None:
+    line.sends_plain("response.create", "e1")
+    line.hears_a_turn()
+    line.creates("rx", conversation_id="conv")
+    line.ends("rx", "failed")
+    assert not line.is_open()
+    line.passes(CANCEL_TIMEOUT)
+    assert line.is_open()
+
+
+def test_a_doubt_about_what_the_table_has_forgotten_ends_without_an_answer(line: Line) -> None:
+    asked = doubted(line)
+    line.ends("rx", "failed")
+    line.pending.fail(lambda: OSError("gone"))
+    line.passes(CANCEL_TIMEOUT)
+    assert not asked.is_answered()
+    assert asked.ear.heard == []
+
+
+def test_the_oldest_of_too_many_doubts_that_linger_is_forgotten() -> None:
+    doubts, created = Doubts(limit=10, seconds=5), told(CREATED, response={"id": "r"})
+    for number in range(300):
+        frame = outgoing_from_event({"type": "response.create"}, f"e{number}")
+        doubts.linger(Place(frame), created, [], now=number)
+    assert len(doubts.resolved(1000)) == 256
+    assert doubts.deadline == math.inf

@@ -33,7 +33,7 @@ from tests.responding.helpers import (
     talking,
     text_of,
 )
-from tests.responding.test_asking import created
+from tests.responding.test_asking import created, done
 from trio_realtime import (
     ConnectionClosedError,
     Options,
@@ -375,3 +375,27 @@ async def test_a_connection_in_which_nothing_is_due_does_nothing(
         trio.lowlevel.remove_instrument(steps)
         assert conn._link.gate.is_open
     assert steps.tasks["_keep_deadlines"] == 1
+
+
+# promise 3: without an echo, a response that is cut short is the answer when nothing better comes.
+async def test_who_asks_as_the_user_stops_speaking_is_answered_also_by_a_response_cut_short(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with scripted() as (conn, line), trio.open_nursery() as nursery:
+        answered: list[tuple[str | None, str]] = []
+
+        async def ask() -> None:
+            async with conn.respond() as reply:
+                answered.append((reply.id, reply.status))
+
+        nursery.start_soon(ask)
+        async with line.expect("response.create") as request:
+            for frame in HEARD:
+                await line.send(frame)
+            await request.send(created("resp_1"))
+            await request.send(done("resp_1", "failed"))
+        await trio.sleep(4.9)
+        assert answered == []
+        await trio.sleep(0.2)
+        assert answered == [("resp_1", "failed")]
+        settled(conn)

@@ -87,6 +87,7 @@ class Link:
             self.gate,
             cancel=self.cancel_response,
             backlog_bytes=options.backlog_bytes,
+            doubt_seconds=options.cancel_timeout,
         )
         self.deadline_moved: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self.watched_deadline: float = math.inf

@@ -7,10 +7,12 @@ them all at once. This module does not know who that is.
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 if TYPE_CHECKING:
+    from trio_realtime._core._place import Place
     from trio_realtime.events import ServerEvent
 
 # As many as `_responses` knows of at a time.
@@ -26,16 +28,29 @@ class _Doubtful:
         """Its `response.created`, without which the others mean little."""
 
 
+class Lingering(NamedTuple):
+    """A response that was over too soon to prove anything, and that nothing better has followed."""
+
+    until: float
+    place: Place
+    created: ServerEvent
+    events: list[tuple[ServerEvent, int]]
+
+
 @final
 class Doubts:
     """The newest events of doubtful responses.
 
     Args:
         limit: How many bytes of events are kept, of all of them together.
+        seconds: How long a create may wait for a better answer than a response that was cut short.
+            The server answers within a round trip.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, seconds: float) -> None:
         self._limit = limit
+        self._seconds = seconds
+        self._lingering: dict[str, Lingering] = {}
         self._doubtful: dict[str, _Doubtful] = {}
         self._kept: deque[tuple[str, ServerEvent, int]] = deque()
         self._held = 0
@@ -70,6 +85,37 @@ class Doubts:
         self._held -= sum(weight for _, weight in kept)
         return [doubtful.first, *kept]
 
+    def linger(
+        self,
+        place: Place,
+        created: ServerEvent,
+        events: list[tuple[ServerEvent, int]],
+        *,
+        now: float,
+    ) -> None:
+        """A doubtful response was cut short: it is the answer if no better one comes in time."""
+        event_id = place.outgoing.event_id
+        self._lingering.pop(event_id, None)
+        self._lingering[event_id] = Lingering(now + self._seconds, place, created, events)
+        if len(self._lingering) > _DOUBTFUL:
+            del self._lingering[next(iter(self._lingering))]
+
+    @property
+    def deadline(self) -> float:
+        """When the next doubt has lasted long enough; infinite while there is none."""
+        return min((each.until for each in self._lingering.values()), default=math.inf)
+
+    def resolved(self, now: float) -> list[Lingering]:
+        """Take out the doubts that have lasted long enough."""
+        due = [each for each in self._lingering.values() if each.until <= now]
+        for each in due:
+            del self._lingering[each.place.outgoing.event_id]
+        return due
+
+    def settle(self, event_id: str) -> None:
+        """The create has its answer, or was refused: nothing that came before was it."""
+        self._lingering.pop(event_id, None)
+
     def forget(self, event_id: str) -> None:
         """The create is answered by another, refused, or nobody's any more."""
         doubtful = [each for each, it in self._doubtful.items() if it.event_id == event_id]
@@ -78,6 +124,7 @@ class Doubts:
 
     def clear(self) -> None:
         """Forget everything."""
+        self._lingering.clear()
         self._doubtful.clear()
         self._kept.clear()
         self._held = 0

@@ -112,6 +112,9 @@ class Pending:
         """The `response.create` that the last event answered, if it answered one."""
         self.finished: Finished | None = None
         """The response that the last event ended, if it ended one."""
+        self.unproven: tuple[Place, ServerEvent] | None = None
+        """The create that the response may have answered which the last event ended, and what
+        began it, if it was cut short and so proves nothing."""
         self._asked: dict[str, list[Place]] = {kind: [] for kind in _ONE_AT_A_TIME}
         self._wire: dict[str, list[Place]] = {kind: [] for kind in _ONE_AT_A_TIME}
         self._settled = RecentIds(_SETTLED)
@@ -203,11 +206,18 @@ class Pending:
         if kind not in _TELLING:
             return Verdict.DELIVER
         self._told += 1
-        self.begun = self.answered = self.finished = None
+        self.begun = self.answered = self.finished = self.unproven = None
         if kind == "error":
             return self._refuse(event)
         self._note(kind, event)
         return Verdict.DELIVER
+
+    def presume(self, place: Place, created: ServerEvent) -> bool:
+        """Take a response for the answer to a create, as no better one came; say whether it is."""
+        if place not in self._wire[_CREATE]:
+            return False
+        self._settle(place, created)
+        return True
 
     def fail(self, make_error: Callable[[], BaseException]) -> None:
         """The connection is over: every waiter gets an error of its own, and the table is empty."""
@@ -289,9 +299,12 @@ class Pending:
             # The server reads in order: by the time it obeys a cancel, it has answered the create
             # that was sent before.
             is_answer = finished.was_whole or any(cancel.sent > place.sent for cancel in cancels)
-            if is_answer and place in self._wire[_CREATE]:
-                self.answered = place
-                self._settle(place, created)
+            if place in self._wire[_CREATE]:
+                if is_answer:
+                    self.answered = place
+                    self._settle(place, created)
+                else:
+                    self.unproven = finished.doubtful
         for cancel in cancels:
             self._settle(cancel, event)
 

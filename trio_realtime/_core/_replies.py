@@ -126,6 +126,7 @@ class Replies:
         *,
         cancel: Callable[[str], None],
         backlog_bytes: int,
+        doubt_seconds: float,
     ) -> None:
         self._pending = pending
         self._gate = gate
@@ -136,7 +137,7 @@ class Replies:
         self._adopted: list[Listener] = []
         self._left: dict[str, None] = {}
         self._stragglers = RecentIds(_STRAGGLERS)
-        self._doubts = Doubts(backlog_bytes)
+        self._doubts = Doubts(backlog_bytes, seconds=doubt_seconds)
         self._items: dict[str, str] = {}
         self._ever_routed = False
         self._is_over = False
@@ -162,6 +163,7 @@ class Replies:
         """The frame was not sent after all."""
         self._expected.pop(event_id, None)
         self._doubts.forget(event_id)
+        self._doubts.settle(event_id)
 
     def doom(self, event_id: str) -> None:
         """The caller has gone and the frame has not: its response is cancelled once it is known."""
@@ -260,12 +262,15 @@ class Replies:
     @property
     def deadline(self) -> float:
         """When `advance` has something to do; infinite while it has not."""
-        return min(self._gate.deadline, self._cancels.deadline)
+        return min(self._gate.deadline, self._cancels.deadline, self._doubts.deadline)
 
     def advance(self, now: float) -> None:
         """Do what is due."""
         self._gate.advance(now)
         self._cancels.advance(now)
+        for each in self._doubts.resolved(now):
+            if self._pending.presume(each.place, each.created):
+                self._note_answer(each.place.outgoing.event_id, each.events)
 
     @property
     def holds_unread(self) -> bool:
@@ -297,6 +302,8 @@ class Replies:
         is_unwanted = in_conversation and self._cancels.takes_next()
         if in_conversation:
             self._gate.created(response_id, now, answers=answers)
+        if answers is not None:
+            self._doubts.settle(answers)
         if answers is None:
             self._note_stranger(response_id, in_conversation)
         elif (expected := self._expected.pop(answers, None)) is not None:
@@ -324,12 +331,9 @@ class Replies:
         assert finished is not None
         response_id = finished.response_id
         kept = self._doubts.end(response_id or NAMELESS)
-        if answered is not None:
-            self._doomed.pop(answered.outgoing.event_id, None)
-            expected = self._expected.pop(answered.outgoing.event_id, None)
-            if expected is not None:
-                self._doubts.forget(answered.outgoing.event_id)
-                self._adopt(expected.listener, [*kept, (event, weight)])
+        unproven = self._pending.unproven
+        if unproven is not None:
+            self._doubts.linger(*unproven, [*kept, (event, weight)], now=now)
         self._cancels.done(response_id or NAMELESS)
         if finished.in_conversation or response_id is None:
             barge_in = (
@@ -338,10 +342,20 @@ class Replies:
             )
             self._gate.done(response_id, by_server_barge_in=barge_in, now=now)
         if answered is not None:
-            self._gate.answered(answered.outgoing.event_id)
+            self._note_answer(answered.outgoing.event_id, [*kept, (event, weight)])
+
+    def _note_answer(self, event_id: str, events: list[tuple[ServerEvent, int]]) -> None:
+        """A response that is over was the answer after all."""
+        self._doomed.pop(event_id, None)
+        self._doubts.settle(event_id)
+        expected = self._expected.pop(event_id, None)
+        if expected is not None:
+            self._doubts.forget(event_id)
+            self._adopt(expected.listener, events)
+        self._gate.answered(event_id)
 
     def _adopt(self, listener: Listener, events: list[tuple[ServerEvent, int]]) -> None:
-        """A response was the answer after all: hand over what was kept of it, now that it ends."""
+        """Hand over what was kept of a response, now that it ends."""
         self._adopted.append(listener)
         for event, weight in events:
             listener.take(event, weight)

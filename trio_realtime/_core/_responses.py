@@ -20,7 +20,8 @@ of a whole response was the cause of it; and no caller hangs on a server whose h
 Example: our create reaches the server just before its voice detection commits. Then one response
 comes, after the `committed`, and it is ours. A response that was cut short proves nothing, for it
 may have taken less than a round trip, unless a cancel did it that was sent after the create: the
-server reads in order. Else the next response of the conversation decides.
+server reads in order. Else the next response of the conversation decides; where none comes in time,
+it was the answer after all.
 """
 
 from __future__ import annotations

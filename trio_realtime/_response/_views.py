@@ -45,7 +45,9 @@ class ReplyView(Stream[T]):
     whoever reads it then gets `trio.ClosedResourceError`.
 
     Once it has been read, what it holds counts in `Options.inbox_bytes`, so that reading from the
-    network stops until you catch up. Until then it keeps the newest `Options.backlog_bytes`.
+    network stops until you catch up; while something else waits for the server it goes on, up to
+    twice as much, and then the connection fails (`InboxOverflowError`). Until it is read it keeps
+    the newest `Options.backlog_bytes`.
     """
 
     def __init__(self, owner: ViewOwner, *, backlog_bytes: int) -> None:
