@@ -626,32 +626,36 @@ async def test_cancel_cancels_nothing_where_nothing_runs(
         assert talk.sent("response.cancel") == []
 
 
+async def _second_cancels_first(talk: Talk) -> None:
+    """Ask while the server is paused; ask again, instead; let the server go on."""
+    async with trio.open_nursery() as nursery:
+
+        async def first() -> None:
+            async with talk.conn.respond("one") as reply:
+                assert (await reply.result()).status == "cancelled"
+
+        async def second() -> None:
+            async with talk.conn.respond("two", when_busy="cancel") as reply:
+                assert await text_of(reply) == "instead"
+
+        nursery.start_soon(first)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(second)
+        await trio.testing.wait_all_tasks_blocked()
+        talk.server.resume()
+    assert talk.sent("response.create", "response.cancel") == [
+        "response.create",
+        "response.cancel",
+        "response.create",
+    ]
+
+
 async def test_cancel_also_means_what_is_only_being_asked_for(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with talking([LONG, "instead"]) as talk:
-        conn, server = talk.conn, talk.server
-        server.pause()
-        async with trio.open_nursery() as nursery:
-
-            async def first() -> None:
-                async with conn.respond("one") as reply:
-                    assert (await reply.result()).status == "cancelled"
-
-            async def second() -> None:
-                async with conn.respond("two", when_busy="cancel") as reply:
-                    assert await text_of(reply) == "instead"
-
-            nursery.start_soon(first)
-            await trio.testing.wait_all_tasks_blocked()
-            nursery.start_soon(second)
-            await trio.testing.wait_all_tasks_blocked()
-            server.resume()
-        assert talk.sent("response.create", "response.cancel") == [
-            "response.create",
-            "response.cancel",
-            "response.create",
-        ]
+        talk.server.pause()
+        await _second_cancels_first(talk)
 
 
 async def test_cancel_also_means_what_has_its_turn_and_was_not_sent(
@@ -663,26 +667,7 @@ async def test_cancel_also_means_what_has_its_turn_and_was_not_sent(
         await trio.testing.wait_all_tasks_blocked()
         # More than fits on the way: the writer is busy with it.
         conn.send_nowait({"type": "session.update", "session": {"instructions": "x" * 10**6}})
-        async with trio.open_nursery() as nursery:
-
-            async def first() -> None:
-                async with conn.respond("one") as reply:
-                    assert (await reply.result()).status == "cancelled"
-
-            async def second() -> None:
-                async with conn.respond("two", when_busy="cancel") as reply:
-                    assert await text_of(reply) == "instead"
-
-            nursery.start_soon(first)
-            await trio.testing.wait_all_tasks_blocked()
-            nursery.start_soon(second)
-            await trio.testing.wait_all_tasks_blocked()
-            server.resume()
-        assert talk.sent("response.create", "response.cancel") == [
-            "response.create",
-            "response.cancel",
-            "response.create",
-        ]
+        await _second_cancels_first(talk)
 
 
 async def test_cancel_also_means_the_answer_to_a_turn_that_is_due(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import trio
 import trio.testing
@@ -23,6 +25,12 @@ from trio_realtime import Reply
 from trio_realtime.events import ResponseDone
 from trio_realtime.types import Response, StatusDetails
 
+SPEECH: Mapping[str, JsonValue] = {
+    "type": "input_audio_buffer.speech_started",
+    "audio_start_ms": 0,
+    "item_id": "item_of_the_user",
+}
+
 
 async def reason_of(reply: Reply) -> str | None:
     details = (await reply.result()).status_details
@@ -37,7 +45,7 @@ async def ask(talk: Talk, text: str, replies: dict[str, Reply]) -> None:
         await reply.result()
 
 
-# Design, section 8: what waits is dropped where the user will be answered ...
+# What waits is dropped where the user will be answered ...
 async def test_requests_that_wait_give_way_to_the_users_turn(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -281,13 +289,7 @@ async def test_a_cancel_is_sent_after_all_when_voice_detection_has_not_cut_it_of
         async with conn.respond("active") as active:
             await trio.sleep(0.5)
             # It tells that somebody speaks, and forgets to cut the model off.
-            server.push(
-                {
-                    "type": "input_audio_buffer.speech_started",
-                    "audio_start_ms": 0,
-                    "item_id": "item_of_the_user",
-                }
-            )
+            server.push(SPEECH)
             await trio.testing.wait_all_tasks_blocked()
         left = trio.current_time()
         await server.wait_for("response.cancel")
@@ -303,13 +305,7 @@ async def test_a_request_that_would_cancel_leaves_that_to_voice_detection(
         conn, server = talk.conn, talk.server
         async with conn.respond("active") as active:
             await trio.sleep(0.5)
-            server.push(
-                {
-                    "type": "input_audio_buffer.speech_started",
-                    "audio_start_ms": 0,
-                    "item_id": "item_of_the_user",
-                }
-            )
+            server.push(SPEECH)
             await trio.testing.wait_all_tasks_blocked()
             begun = trio.current_time()
             async with conn.respond("instead", when_busy="cancel") as reply:

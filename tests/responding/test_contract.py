@@ -85,7 +85,7 @@ async def test_extra_fields_that_take_the_metadata_away_leave_the_mark(
             assert response["metadata"]["trio_realtime"] == frame["event_id"]
 
 
-# Promise 1, and design, section 8: what was asked is what was asked when it was.
+# What was asked is what was asked when it was.
 async def test_what_is_asked_may_be_changed_while_it_waits(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
