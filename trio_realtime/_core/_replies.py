@@ -10,8 +10,8 @@ expected  `expect()`, before the frame is sent          (there are none)
 doubtful  a `response.created` that may answer it       where they would go otherwise, and are kept
 claimed   a `response.created` that surely answers it,  to its listener
           or that nobody's create does (`incoming`)
-adopted   `response.done`, after it was doubtful        what was kept, to its listener; later ones
-                                                        where they would go otherwise
+adopted   `response.done`, after it was doubtful; some  what was kept, to its listener; later ones
+          seconds later, if it was cut short            where they would go otherwise
 done      `response.done`, after it was claimed         late ones, to its listener
 left      `leave()`, before its `response.done`         to its listener, which delivers nothing
 doomed    `doom()`: the caller has gone                 nowhere; it is cancelled once it is claimed
