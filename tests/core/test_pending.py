@@ -666,24 +666,28 @@ def test_a_response_that_was_cut_short_does_not_answer_a_doubtful_create(
     assert answer(place) is event
 
 
-def test_a_response_cut_short_by_a_cancel_after_the_create_does_answer_it(table: Table) -> None:
+def test_a_cancel_proves_nothing_for_the_one_before_it_may_have_done_it(table: Table) -> None:
+    vad_turn(table)
+    table.plain("response.cancel", "c1")
+    place = table.request("response.create", "e1")
+    created = table.tell("response.created", response=response("r1", conversation_id="conv"))
+    table.plain("response.cancel", "c2")
+    table.tell("response.done", response=response("r1", status="cancelled"))
+    assert not answered(place)
+    assert table.pending.unproven == (place, created)
+    event = table.tell("response.created", response=response("r2", conversation_id="conv"))
+    assert answer(place) is event
+    assert table.pending.unproven is None
+
+
+def test_what_has_an_answer_is_not_given_another_that_was_in_doubt(table: Table) -> None:
     place = table.request("response.create", "e1")
     vad_turn(table)
     created = table.tell("response.created", response=response("r1", conversation_id="conv"))
-    table.plain("response.cancel", "c1", response_id="another")
-    table.plain("response.cancel", "c2", response_id="r1")
-    table.tell("response.done", response=response("r1", status="cancelled"))
+    table.tell("response.done", response=response("r1", status="failed"))
+    assert table.pending.presume(place, created)
     assert answer(place) is created
-
-
-def test_a_response_cut_short_by_a_cancel_before_the_create_does_not(table: Table) -> None:
-    vad_turn(table)
-    table.plain("response.cancel", "c1", response_id="r1")
-    place = table.request("response.create", "e1")
-    table.tell("response.created", response=response("r1", conversation_id="conv"))
-    table.plain("response.cancel", "c2", response_id="another")
-    table.tell("response.done", response=response("r1", status="cancelled"))
-    assert not answered(place)
+    assert not table.pending.presume(place, created)
 
 
 def test_a_create_answered_in_the_meantime_is_not_answered_again(table: Table) -> None:

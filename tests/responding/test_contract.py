@@ -308,7 +308,7 @@ def client_objects() -> Counter[str]:
     ours = tuple(f"trio_realtime.{part}" for part in parts)
     objects: list[object] = gc.get_objects()
     kinds = [type(each) for each in objects]
-    return Counter(kind.__qualname__ for kind in kinds if kind.__module__.startswith(ours))
+    return Counter(kind.__qualname__ for kind in kinds if str(kind.__module__).startswith(ours))
 
 
 # Promise 7.

@@ -293,20 +293,17 @@ class Pending:
 
     def _note_done(self, event: ServerEvent) -> None:
         finished = self.finished = self._responses.finish(event)
-        cancels = [cancel for cancel in self._wire[_CANCEL] if finished.answers(cancel)]
         if finished.doubtful is not None:
             place, created = finished.doubtful
-            # The server reads in order: by the time it obeys a cancel, it has answered the create
-            # that was sent before.
-            is_answer = finished.was_whole or any(cancel.sent > place.sent for cancel in cancels)
             if place in self._wire[_CREATE]:
-                if is_answer:
+                if finished.was_whole:
                     self.answered = place
                     self._settle(place, created)
                 else:
                     self.unproven = finished.doubtful
-        for cancel in cancels:
-            self._settle(cancel, event)
+        for cancel in tuple(self._wire[_CANCEL]):
+            if finished.answers(cancel):
+                self._settle(cancel, event)
 
     def _settle_item(self, kind: str, item_id: str | None, event: ServerEvent) -> None:
         for place in self._wire[kind]:

@@ -18,10 +18,9 @@ is done** without anything better having come. The server answers every create w
 by `response.created` or by an error that names it, so a create still without an answer at the end
 of a whole response was the cause of it; and no caller hangs on a server whose habits we misread.
 Example: our create reaches the server just before its voice detection commits. Then one response
-comes, after the `committed`, and it is ours. A response that was cut short proves nothing, for it
-may have taken less than a round trip, unless a cancel did it that was sent after the create: the
-server reads in order. Else the next response of the conversation decides; where none comes in time,
-it was the answer after all.
+comes, after the `committed`, and it is ours. A response that was cut short proves nothing: it may
+have taken less than a round trip. Then the next response of the conversation decides; where none
+comes in time (`_doubts` knows how long), it was the answer after all.
 """
 
 from __future__ import annotations
