@@ -46,8 +46,8 @@ class Options:
     None: never."""
 
     cancel_timeout: float = 5
-    """How long a response that was cancelled may keep the next one waiting; and how long, on a server
-    that does not say whose a response is, one that was cut short waits for a better answer."""
+    """How long a response that was cancelled may keep the next one waiting; and, on a server that
+    does not say whose a response is, how long one that was cut short waits for a better answer."""
 
     max_message_bytes: int = 64 * _MIB
     """The largest message accepted. Items with audio of 3.5 MB have been seen on the wire."""
