@@ -203,7 +203,7 @@ class Conversing(RuleBasedStateMachine):
         assert len(self.kept.mirror._entries) == len(self.kept.held)
 
 
-Conversing.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
+Conversing.TestCase.settings = settings(max_examples=40, stateful_step_count=30)
 TestTheMirrorIsTheServersConversation = Conversing.TestCase
 
 

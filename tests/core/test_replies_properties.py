@@ -557,4 +557,4 @@ class Conversation(RuleBasedStateMachine):
 
 # promise 1, promise 3, pain 3
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+TestConversation.settings = settings(max_examples=120, stateful_step_count=60, deadline=None)

@@ -40,7 +40,7 @@ HANGS_AFTER: Final = 1000
 """Virtual seconds; an ordinary session takes less than ten."""
 
 GROUPED: Final = "BaseExceptionGroup[KeyboardInterrupt]"
-RUNS: Final = 150
+RUNS: Final = 90
 """How many of the moments are tried, evenly spread."""
 
 

@@ -6,7 +6,7 @@ This module chooses an id for what has none. It does not know when the frame is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 from pydantic import BaseModel
 
@@ -51,7 +51,7 @@ def item_create_event(
     if item_id is None:
         item_id = new_id("item_")
     if as_it_is and isinstance(item, Mapping):
-        whole = {**item, "id": item_id}
+        whole = {**cast("JsonObject", item), "id": item_id}
         event = frame_from_fields("conversation.item.create", event_id, **place, item=whole)
         return event, item_id
     fields = {"event_id": event_id, **place, "item": _with_id(item, item_id)}
