@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from pydantic import JsonValue
@@ -204,7 +205,7 @@ class Conversing(RuleBasedStateMachine):
 
 
 Conversing.TestCase.settings = settings(max_examples=40, stateful_step_count=30)
-TestTheMirrorIsTheServersConversation = Conversing.TestCase
+TestTheMirrorIsTheServersConversation = pytest.mark.sweep(Conversing.TestCase)
 
 
 def test_every_moment_of_a_long_talk_is_mirrored() -> None:

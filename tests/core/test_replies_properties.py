@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
+import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pydantic import JsonValue
@@ -556,5 +557,5 @@ class Conversation(RuleBasedStateMachine):
 
 
 # promise 1, promise 3, pain 3
-TestConversation = Conversation.TestCase
+TestConversation = pytest.mark.sweep(Conversation.TestCase)
 TestConversation.settings = settings(max_examples=120, stateful_step_count=60, deadline=None)

@@ -263,6 +263,7 @@ def lives(kind: Kind, seed: int, steps: Iterable[int], *, by_deadline: bool) -> 
 
 
 # promise 4; pain 1; pain 8; pain 30
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_a_response_left_at_any_step_is_gone_and_the_next_one_begins_cleanly(kind: Kind) -> None:
     reached: list[str] = []
@@ -304,6 +305,7 @@ def left_after(kind: Kind, seed: int, delays: Iterable[float], *, is_slow: bool)
 
 
 # promise 4; pain 1; pain 8; pain 30
+@pytest.mark.sweep
 @pytest.mark.parametrize("is_slow", [False, True], ids=["quick", "slow"])
 @pytest.mark.parametrize("kind", [KINDS["written"], KINDS["spoken"], KINDS["out of band"]])
 def test_a_response_left_at_any_time_is_gone_and_the_next_one_begins_cleanly(

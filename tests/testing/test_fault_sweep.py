@@ -315,6 +315,7 @@ def sweep(seed: int) -> None:
 CHUNK: Final = 50
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("chunk", range(20))
 def test_no_fault_hangs_a_client_or_costs_it_more_than_it_took(chunk: int) -> None:
     seeds = range(chunk * CHUNK, (chunk + 1) * CHUNK)

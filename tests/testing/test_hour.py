@@ -170,6 +170,7 @@ def weight(frame: ClientFrame) -> int:
     return len(json.dumps(frame))
 
 
+@pytest.mark.sweep
 async def test_an_hour_of_3000_turns_and_the_session_after_it(
     autojump_clock: trio.testing.MockClock,
 ) -> None:  # promise 7, pain 12
