@@ -1,0 +1,88 @@
+"""What is asked of a WebSocket library: frames made, and frames understood; no I/O.
+
+Whichever library is below, this is all that is used of it once the upgrade is done. It says nothing
+of streams, tasks or time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Final, Protocol, TypeAlias, final
+
+MIN_CODE: Final = 1000
+MAX_CODE: Final = 4999
+"""RFC 6455, 7.4.2: the close codes there are."""
+
+
+@final
+@dataclasses.dataclass(frozen=True, slots=True)
+class PingSeen:
+    """The peer sent a ping."""
+
+    payload: bytes
+
+
+@final
+@dataclasses.dataclass(frozen=True, slots=True)
+class PongSeen:
+    """The peer answered a ping, or sent a pong unasked."""
+
+    payload: bytes
+
+
+@final
+@dataclasses.dataclass(frozen=True, slots=True)
+class CloseSeen:
+    """The peer's CLOSE frame. Nothing after it counts."""
+
+    code: int
+    reason: str
+
+
+Received: TypeAlias = str | bytes | PingSeen | PongSeen | CloseSeen
+"""A whole message, or a control frame."""
+
+
+class LibraryFault(Exception):
+    """The peer broke the protocol."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code: int = code
+        """The close code that tells the peer: 1002, 1007 or 1009."""
+
+
+class FrameLibrary(Protocol):
+    """Makes a client's frames, masked, and understands a server's."""
+
+    @property
+    def takes_compressed(self) -> bool:
+        """Whether compression was negotiated: then data frames may have their first reserved bit."""
+        ...
+
+    def message(self, data: str | bytes) -> bytes:
+        """Make the frame of a message: of text, or of bytes."""
+        ...
+
+    def ping(self, payload: bytes) -> bytes:
+        """Make a ping."""
+        ...
+
+    def pong(self, payload: bytes) -> bytes:
+        """Make a pong."""
+        ...
+
+    def close(self, code: int, reason: str) -> bytes:
+        """Make a CLOSE frame. A reason of more than 123 bytes is cut between characters."""
+        ...
+
+    def feed(self, frame: bytes) -> Received | None:
+        """Understand one whole frame, or as much as there is of a broken one.
+
+        Returns:
+            What it completes; None when more frames must come.
+
+        Raises:
+            LibraryFault: if it breaks the protocol. Nothing may be fed after that.
+        """
+        ...
