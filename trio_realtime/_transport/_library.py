@@ -43,7 +43,7 @@ Received: TypeAlias = str | bytes | PingSeen | PongSeen | CloseSeen
 """A whole message, or a control frame."""
 
 
-class LibraryFault(Exception):
+class LibraryFault(Exception):  # noqa: N818 - the peer's, not ours
     """The peer broke the protocol."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -57,7 +57,7 @@ class FrameLibrary(Protocol):
 
     @property
     def takes_compressed(self) -> bool:
-        """Whether compression was negotiated: then data frames may have their first reserved bit."""
+        """Whether compression was negotiated: data frames may have their first reserved bit."""
         ...
 
     def message(self, data: str | bytes) -> bytes:
