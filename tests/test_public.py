@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import subprocess
+import sys
 from importlib import resources
 
 import pytest
@@ -76,3 +78,20 @@ def test_every_exception_is_at_the_top() -> None:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert resources.files("trio_realtime").joinpath("py.typed").is_file()
+
+
+def test_importing_loads_neither_a_websocket_library_nor_what_only_some_programs_use() -> None:
+    program = (
+        "import sys; from trio_realtime import open_realtime, events; events.ResponseDone;"
+        "print(*sys.modules)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    unused = {
+        "asyncio", "email", "h11", "http", "importlib.metadata", "rich", "trio_realtime.cli",
+        "trio_realtime.testing", "trio_realtime._core.simulator", "trio_realtime._core.cassette",
+        "trio_realtime._core.matching", "trio_realtime._transport._client", "trio_websocket",
+        "typer", "unittest", "urllib.request", "websockets", "wsproto", "yaml",
+    }  # fmt: skip
+    assert unused & set(run.stdout.split()) == set()

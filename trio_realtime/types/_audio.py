@@ -3,7 +3,6 @@
 These models are built for a session configuration, and come back in the effective session.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Annotated, Literal, TypeAlias, final
 
@@ -60,9 +59,10 @@ class PcmaFormat(SentModel):
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True)
 class UnknownAudioFormat(Unknown):
     """A format of a type that this release does not know, or one that does not validate."""
+
+    __slots__ = ()
 
 
 AudioFormat: TypeAlias = Annotated[
@@ -81,9 +81,10 @@ class CustomVoice(SentModel):
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True)
 class UnknownVoice(Unknown):
     """A voice that is neither a name nor an object with an id."""
+
+    __slots__ = ()
 
 
 Voice: TypeAlias = Annotated[VoiceName | str | CustomVoice | UnknownVoice, OPEN]
@@ -161,9 +162,10 @@ class SemanticVad(SentModel):
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True)
 class UnknownTurnDetection(Unknown):
     """Turn detection of a type that this release does not know, or that does not validate."""
+
+    __slots__ = ()
 
 
 TurnDetection: TypeAlias = Annotated[

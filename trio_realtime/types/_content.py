@@ -5,7 +5,6 @@ Items hold `input_*` and `output_*` parts; the events that announce a part of a 
 both ways, and so keep what they do not know.
 """
 
-import dataclasses
 from typing import Annotated, Literal, TypeAlias, final
 
 from pydantic import Field
@@ -127,9 +126,10 @@ class AudioPart(ReceivedModel):
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True)
 class UnknownContentPart(Unknown):
     """A content part of a type that this release does not know, or one that does not validate."""
+
+    __slots__ = ()
 
 
 SystemContent: TypeAlias = Annotated[InputText | UnknownContentPart, OPEN]

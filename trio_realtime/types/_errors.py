@@ -1,6 +1,5 @@
 """What the server says when something goes wrong: requests, transcriptions, MCP."""
 
-import dataclasses
 from typing import Annotated, Literal, TypeAlias, final
 
 from pydantic import Field
@@ -63,9 +62,10 @@ class McpHttpError(ReceivedModel):
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True)
 class UnknownMcpError(Unknown):
     """An MCP error of a type that this release does not know, or one that does not validate."""
+
+    __slots__ = ()
 
 
 McpError: TypeAlias = Annotated[

@@ -4,7 +4,6 @@ Items go both ways: build one to create it, receive one from the server. They ke
 know. `as_input` makes what was received acceptable to a server again.
 """
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Literal, TypeAlias, TypeVar, cast, final
 
@@ -164,9 +163,10 @@ class ItemReference(ReceivedModel):
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True)
 class UnknownItem(Unknown):
     """An item of a type that this release does not know, or one that does not validate."""
+
+    __slots__ = ()
 
 
 _Message: TypeAlias = Annotated[

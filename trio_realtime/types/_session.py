@@ -5,7 +5,6 @@ server; None is written as null and means something: `turn_detection=None` switc
 off.
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, TypeAlias, final
 
@@ -151,9 +150,10 @@ class RetentionRatio(SentModel):
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True)
 class UnknownTruncation(Unknown):
     """Truncation of a type that this release does not know, or that does not validate."""
+
+    __slots__ = ()
 
 
 Truncation: TypeAlias = Annotated[
@@ -207,9 +207,10 @@ class TranscriptionSessionConfig(SentModel):
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True)
 class UnknownSessionConfig(Unknown):
     """A configuration without a type, of an unknown one, or one that does not validate."""
+
+    __slots__ = ()
 
 
 SessionConfig: TypeAlias = Annotated[

@@ -1,6 +1,5 @@
 """The tools a model may use, and which of them it must."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, TypeAlias, final
 
@@ -97,9 +96,10 @@ class McpTool(SentModel):
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True)
 class UnknownTool(Unknown):
     """A tool of a type that this release does not know, or one that does not validate."""
+
+    __slots__ = ()
 
 
 Tool: TypeAlias = Annotated[
@@ -126,9 +126,10 @@ class ToolChoiceMcp(SentModel):
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True)
 class UnknownToolChoice(Unknown):
     """A choice of a type that this release does not know, or one that does not validate."""
+
+    __slots__ = ()
 
 
 ToolChoice: TypeAlias = Annotated[

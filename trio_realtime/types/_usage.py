@@ -1,6 +1,5 @@
 """What was counted: tokens of responses and transcriptions, seconds, and what is left of them."""
 
-import dataclasses
 from typing import Annotated, Literal, TypeAlias, final
 
 from pydantic import Field
@@ -78,9 +77,10 @@ class TranscriptionDurationUsage(ReceivedModel):
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True)
 class UnknownUsage(Unknown):
     """Usage of a type that this release does not know, or one that does not validate."""
+
+    __slots__ = ()
 
 
 TranscriptionUsage: TypeAlias = Annotated[
