@@ -106,6 +106,7 @@ async def test_several_senders_are_told_when_a_stuck_link_is_closed_by_the_peer(
 
     async with transport_over(scheme, closes_without_reading) as transport:
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(peers.ending_of, transport)
             nursery.start_soon(send, transport)
             nursery.start_soon(send, transport)
             await trio.testing.wait_all_tasks_blocked()
@@ -137,13 +138,20 @@ async def test_a_peer_that_vanishes_is_noticed_by_who_sends_and_who_receives(sch
     async def vanishes(ws: ServerWebSocket, stream: trio.abc.Stream) -> None:
         await ws.send("last words")
 
-    async with transport_over(scheme, vanishes) as transport:
-        with contextlib.suppress(TransportClosed):
+    received: list[str | bytes] = []
+    told: list[TransportClosed] = []
+
+    async def receive(transport: Transport) -> None:
+        received.append(await transport.receive())
+        told.append(await peers.ending_of(transport))
+
+    async with transport_over(scheme, vanishes) as transport, trio.open_nursery() as nursery:
+        nursery.start_soon(receive, transport)
+        with pytest.raises(TransportClosed) as caught:
             while True:
                 await transport.send("x" * 1000)
-        assert await transport.receive() == "last words"
-        closed = await peers.ending_of(transport)
-    assert closed.closed_by == "network"
+    assert received == ["last words"]
+    assert told[0].closed_by == caught.value.closed_by == "network"
 
 
 # pain 5

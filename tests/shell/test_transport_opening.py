@@ -19,8 +19,9 @@ from trio_realtime import (
 )
 from trio_realtime._transport import Transport
 from trio_realtime._transport._answer import rejection_from_answer
-from trio_realtime._transport._client import open_transport, request_from_url
+from trio_realtime._transport._client import open_transport
 from trio_realtime._transport._server import ServerRequest, ServerWebSocket, accept_websocket
+from trio_realtime._transport._upgrade import request_from_url
 from trio_realtime.testing._pipes import PipeStream, pipe_pair
 
 KEY = "sk-proj-canary0canary0canary0canary0quux"
@@ -310,24 +311,6 @@ async def test_cancelling_only_the_caller_ends_the_tasks_too() -> None:
                 callers.cancel_scope.cancel()
         assert not nursery.child_tasks
         servers.cancel_scope.cancel()
-
-
-async def test_cancelling_only_the_nursery_ends_the_wait_too() -> None:
-    async with trio.open_nursery() as servers:
-        stream = await pipe_to(servers, peers.black_hole)("", 0)
-        with trio.fail_after(5):
-            async with trio.open_nursery() as nursery:
-                servers.start_soon(_expect_no_upgrade, nursery, stream)
-                await trio.testing.wait_all_tasks_blocked()
-                nursery.cancel_scope.cancel()
-            await trio.testing.wait_all_tasks_blocked()
-        assert stream.closed
-        servers.cancel_scope.cancel()
-
-
-async def _expect_no_upgrade(nursery: trio.Nursery, stream: PipeStream) -> None:
-    with pytest.raises(ConnectError):
-        await open_transport(nursery, stream, KEYED, DEFAULT_OPTIONS)
 
 
 async def test_a_key_refused_after_101_comes_as_an_error_and_a_close() -> None:

@@ -87,7 +87,8 @@ async def test_pings_are_answered_before_a_message_is_given_out() -> None:
         await transport.ping()
         await transport.send("x")
         assert await ws.receive() == "x"
-        await trio.testing.wait_all_tasks_blocked()
+        await ws.send("taken")
+        assert await transport.receive() == "taken"
         assert transport.last_ping_ms is not None
         await ws.ping(b"and you")
         await transport.send("y")

@@ -108,11 +108,15 @@ async def _read(
                 link.fail(Loss(info, "overflow", limit=limit, url=link.url))
                 return
             frame = await transport.receive()
-            if link.leaving.is_set() or link.loss is not None:
-                continue
-            # From here to the next receive nothing is awaited: an event that was read is in every
-            # buffer it belongs to before anything else can happen.
-            link.dispatch(decode_server(frame, dialect), weight_of(frame))
+            # From here to the next receive nothing is awaited: all that was read at once is in
+            # every buffer it belongs to before anything else can happen.
+            with contextlib.suppress(trio.WouldBlock):
+                while True:
+                    if not link.leaving.is_set() and link.loss is None:
+                        link.dispatch(decode_server(frame, dialect), weight_of(frame))
+                    if not link.budget.has_room:
+                        break
+                    frame = transport.receive_nowait()
     except TransportClosed as facts:
         link.lose(facts)
     finally:

@@ -24,6 +24,11 @@ class Budget:
         one, to stop reading would be to wait for ourselves."""
 
     @property
+    def has_room(self) -> bool:
+        """Whether less is held than may be."""
+        return self.held < self.limit
+
+    @property
     def may_read(self) -> bool:
         """Whether the next frame may be read."""
         return self.held < self.limit or self.waiting > 0

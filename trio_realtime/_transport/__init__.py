@@ -1,7 +1,7 @@
 """The edge: streams, the WebSocket upgrade, and frames. Nothing above it knows a socket.
 
-`Transport` and `TransportClosed` are the contract and cost nothing to import. The rest is loaded
-when it is first asked for: the WebSocket library is a third of our import time.
+The contract costs nothing to import. The rest is loaded when it is first asked for: the WebSocket
+library is a third of our import time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Final
 
-from trio_realtime._transport._contract import Transport, TransportClosed
+from trio_realtime._transport._contract import (
+    Compression,
+    LibraryName,
+    Transport,
+    TransportClosed,
+    TransportFactory,
+)
 
 if TYPE_CHECKING:
     from trio_realtime._transport._client import open_transport
@@ -17,10 +23,13 @@ if TYPE_CHECKING:
     from trio_realtime._transport._streams import open_stream
 
 __all__ = [
+    "Compression",
+    "LibraryName",
     "ServerRequest",
     "ServerWebSocket",
     "Transport",
     "TransportClosed",
+    "TransportFactory",
     "accept_websocket",
     "open_stream",
     "open_transport",

@@ -56,13 +56,6 @@ class HttpResponse:
     """The body."""
 
 
-def closed(ending: Ending) -> TransportClosed:
-    """Make the exception of an ending."""
-    error = TransportClosed(ending, ending.reason)
-    error.__cause__ = ending.cause
-    return error
-
-
 def lost(cause: BaseException | None) -> Ending:
     """Make the ending of a connection whose client is gone."""
     return Ending(None, "", "network", cause=cause)
@@ -77,7 +70,7 @@ async def write(stream: trio.abc.Stream, data: bytes) -> None:
     try:
         await stream.send_all(data)
     except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        raise closed(lost(error)) from error
+        raise lost(error).error() from error
 
 
 async def read(stream: trio.abc.Stream) -> bytes:
@@ -89,9 +82,9 @@ async def read(stream: trio.abc.Stream) -> bytes:
     try:
         data = await stream.receive_some(RECEIVE_BYTES)
     except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-        raise closed(lost(error)) from error
+        raise lost(error).error() from error
     if not data:
-        raise closed(lost(None))
+        raise lost(None).error()
     return bytes(data)
 
 
@@ -148,7 +141,7 @@ async def refuse(
     text = ("Content-Type", "text/plain")
     said = f"This is not HTTP: {error}".encode()
     await respond(stream, http, HttpResponse(error.error_status_hint, (text,), said))
-    return closed(lost(WireError(f"not an HTTP request: {error}")))
+    return lost(WireError(f"not an HTTP request: {error}")).error()
 
 
 async def receive_body(

@@ -6,41 +6,11 @@ of streams, tasks or time.
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Final, Protocol, TypeAlias, final
+from typing import Final, NamedTuple, Protocol
 
 MIN_CODE: Final = 1000
 MAX_CODE: Final = 4999
 """RFC 6455, 7.4.2: the close codes there are."""
-
-
-@final
-@dataclasses.dataclass(frozen=True, slots=True)
-class PingSeen:
-    """The peer sent a ping."""
-
-    payload: bytes
-
-
-@final
-@dataclasses.dataclass(frozen=True, slots=True)
-class PongSeen:
-    """The peer answered a ping, or sent a pong unasked."""
-
-    payload: bytes
-
-
-@final
-@dataclasses.dataclass(frozen=True, slots=True)
-class CloseSeen:
-    """The peer's CLOSE frame. Nothing after it counts."""
-
-    code: int
-    reason: str
-
-
-Received: TypeAlias = str | bytes | PingSeen | PongSeen | CloseSeen
-"""A whole message, or a control frame."""
 
 
 class LibraryFault(Exception):  # noqa: N818 - the peer's, not ours
@@ -76,13 +46,29 @@ class FrameLibrary(Protocol):
         """Make a CLOSE frame. A reason of more than 123 bytes is cut between characters."""
         ...
 
-    def feed(self, frame: bytes) -> Received | None:
-        """Understand one whole frame, or as much as there is of a broken one.
+    def feed(self, frame: bytes) -> str | bytes | None:
+        """Read a whole data frame of the server's: a fragment, a binary or a compressed message.
+
+        Plain text messages in one frame, control frames and frames that there cannot be never get
+        here; nor does a message that is larger than the limit before it is decompressed.
 
         Returns:
-            What it completes; None when more frames must come.
+            The message it completes; None when more frames must come.
 
         Raises:
             LibraryFault: if it breaks the protocol. Nothing may be fed after that.
         """
         ...
+
+
+class UpgradeFault(Exception):  # noqa: N818 - the server's, not ours
+    """A 101 that is no answer to what was asked."""
+
+
+class Upgraded(NamedTuple):
+    """What the upgrade brought."""
+
+    library: FrameLibrary
+    subprotocol: str | None
+    headers: tuple[tuple[str, str], ...]
+    """Of the server's 101."""

@@ -31,7 +31,6 @@ from trio_realtime._transport._http import (
     RECEIVE_BYTES,
     HttpExchange,
     HttpResponse,
-    closed,
     lost,
     read,
     receive_body,
@@ -69,7 +68,7 @@ async def accept_websocket(
     request = await accept_request(stream, max_message_bytes=max_message_bytes)
     if isinstance(request, HttpExchange):
         await request.respond(_UPGRADE_REQUIRED)
-        raise closed(lost(WireError("not a WebSocket upgrade")))
+        raise lost(WireError("not a WebSocket upgrade")).error()
     return request
 
 
@@ -110,7 +109,7 @@ async def accept_request(
         problem = error
     if not isinstance(upgrade, Request):
         await respond(stream, http, _UPGRADE_REQUIRED, head=request.method == b"HEAD")
-        raise closed(lost(WireError(f"not a WebSocket upgrade: {problem}"))) from problem
+        raise lost(WireError(f"not a WebSocket upgrade: {problem}")).error() from problem
     return ServerRequest(stream, ws, upgrade, max_message_bytes)
 
 
@@ -205,11 +204,11 @@ class ServerWebSocket:
     async def _send(self, event: Event) -> None:
         async with self._lock:
             if self._torn:
-                raise closed(lost(WireError("an earlier send was cancelled half way")))
+                raise lost(WireError("an earlier send was cancelled half way")).error()
             try:
                 data = self._ws.send(event)
             except LocalProtocolError:
-                raise closed(self._ending or self._our_close or lost(None)) from None
+                raise (self._ending or self._our_close or lost(None)).error() from None
             self._torn = True
             await write(self._stream, data)
             self._torn = False
@@ -223,7 +222,7 @@ class ServerWebSocket:
             if self._messages:
                 return self._messages.popleft()
             if self._ending is not None:
-                raise closed(self._ending)
+                raise self._ending.error()
             try:
                 data = await self._stream.receive_some(RECEIVE_BYTES)
             except (trio.BrokenResourceError, trio.ClosedResourceError) as error:

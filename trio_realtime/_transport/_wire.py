@@ -1,11 +1,10 @@
-"""The stream between the WebSocket library and the socket.
+"""The stream that frames travel on, both ways.
 
 What is to be sent goes into a buffer, whole or not at all, and never waits; one task at a time
 moves it on in pieces. So a pong or a CLOSE never waits behind a lock, reading never stops because
-writing is stuck, and a cancelled send cannot tear a frame. What is received passes by unchanged
-until the session's last frame.
+writing is stuck, and a cancelled send cannot tear a frame.
 
-This module does not know what a message means, nor who waits for it.
+This module does not know what a frame is, nor who waits for it.
 """
 
 from __future__ import annotations
@@ -13,21 +12,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeAlias, final
+from typing import Final, final
 
 import trio
 
 from trio_realtime._transport._contract import Ending
-from trio_realtime._transport._frames import (
-    MAX_CODE,
-    MIN_CODE,
-    CloseSeen,
-    FrameWatch,
-    PongSeen,
-    Seen,
-    close_frame,
-)
+
+RECEIVE_BYTES: Final = 65536
+"""How much is read at once: what is read in one go is dispatched in one go."""
 
 PIECE_BYTES: Final = 16384
 """How much is handed to the stream at once, TLS's largest record. A stream says only when it has
@@ -36,30 +28,24 @@ taken all: with larger pieces a slow link would look dead, for `last_sent` would
 MAX_CONTROL_BYTES: Final = 1024 * 1024
 """How many bytes of pongs may wait. More is a ping flood from a peer that does not read."""
 
-LINGER: Final = 1.0
+LINGER: Final = 3.0
 """How long, after a failed write, what the peer had sent before may still be read: the reason for
-the failure is often among it."""
-
-Answer: TypeAlias = Callable[[], Awaitable[tuple[bytes, bytes]]]
-"""Reads the answer to the upgrade; returns what the library is to read, and what came after it."""
+the failure is often among it. A reader that was paused finds out within two seconds that writing is
+stuck, and reads on."""
 
 
 class WireError(Exception):
     """Why this side gave the link up."""
 
 
-def _ignore(_: bytes) -> None:
-    """Nobody waits for a pong."""
-
-
 @final
-class Wire(trio.abc.Stream):
-    """A buffering stream over `stream`: the library reads and pongs through it, we send.
+class Wire(trio.abc.AsyncResource):
+    """A byte stream that is written to without waiting.
 
     It never raises what the stream below raised: that ends the link, and is kept in `ending`.
     """
 
-    def __init__(self, stream: trio.abc.Stream, max_message_bytes: int) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream: trio.abc.Stream = stream
         self.last_received: float = trio.current_time()
         self.last_sent: float = self.last_received
@@ -67,13 +53,6 @@ class Wire(trio.abc.Stream):
         self.bytes_out: int = 0
         self.ending: Ending | None = None
         """Why nothing more will be received."""
-        self.read_answer: Answer | None = None
-        """Takes the place of the first read, for the answer to the upgrade."""
-        self.on_pong: Callable[[bytes], None] = _ignore
-
-        self._watch = FrameWatch(max_message_bytes)
-        self._max_message_bytes = max_message_bytes
-        self._pending = b""
         self._ended = trio.Event()
 
         self._buffer = bytearray()
@@ -127,41 +106,33 @@ class Wire(trio.abc.Stream):
     # ---- Sending ----
 
     def append(self, frame: bytes) -> None:
-        """Add a frame of a message to what is to be sent; `flush` or `nudge` sets it going."""
+        """Add a frame to what is to be sent; `flush` or `nudge` sets it going."""
         self._buffer += frame
         self._queued += len(frame)
         self._messages_end = self._queued
 
-    def close_output(self, ending: Ending) -> None:
-        """Add a CLOSE frame, once. What the library wants to send after it is dropped."""
+    def close_output(self, frame: bytes, ending: Ending) -> None:
+        """Add a CLOSE frame, once. What is to be sent after it is dropped."""
         if self._our_close is None:
-            code = 1002 if ending.code is None else ending.code
-            self.append(close_frame(code, ending.reason))
+            self.append(frame)
             self._our_close = ending
             self.nudge()
 
-    def nudge(self) -> None:
-        """Set going what was added, without waiting for it."""
-        self._work.unpark()
-
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Take a frame of the library's: the upgrade, or a pong. Never waits for the peer."""
-        await trio.lowlevel.checkpoint_if_cancelled()
-        # B4: a pong after our CLOSE would break the protocol, and the library's own reader dies of
-        # one after its own: https://github.com/python-trio/trio-websocket/issues/184
+    def append_pong(self, frame: bytes) -> None:
+        """Add an answer to a ping, and set it going. Never waits for the peer."""
+        # After our CLOSE it would break the protocol (B4).
         if self._our_close is None:
-            self._buffer += data
-            self._queued += len(data)
+            self._buffer += frame
+            self._queued += len(frame)
             self.nudge()
         # Whatever came after the last message is pongs. Those before it were under the limit.
         if self._queued - max(self.bytes_out, self._messages_end) > MAX_CONTROL_BYTES:
             error = WireError("the server floods us with pings and does not read the answers")
             self.end(Ending(None, "", "network", cause=error))
-        await trio.lowlevel.cancel_shielded_checkpoint()
 
-    async def wait_send_all_might_not_block(self) -> None:
-        """It never does."""
-        await trio.lowlevel.checkpoint()
+    def nudge(self) -> None:
+        """Set going what was added, without waiting for it."""
+        self._work.unpark()
 
     async def flush(self) -> bool:
         """Wait until everything added before has left; False when the link is over before.
@@ -230,30 +201,10 @@ class Wire(trio.abc.Stream):
 
     # ---- Receiving ----
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Receive what is for the library. It is told the end of the stream at our end."""
-        if self.read_answer is not None:
-            read_answer, self.read_answer = self.read_answer, None
-            answer, self._pending = await read_answer()
-            return answer
-        while self.ending is None:
-            if self._pending:
-                await trio.lowlevel.checkpoint()
-                data, self._pending = self._pending, b""
-            else:
-                data = bytes(await self.read_some(max_bytes))
-            keep = self._watch.feed(data)
-            while self._watch.seen:
-                self._note(self._watch.seen.pop(0))
-            if keep:
-                return data if keep == len(data) else data[:keep]
-        await trio.lowlevel.checkpoint()
-        return b""
-
-    async def read_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Receive from the stream below; `b""` when nothing more will come."""
+    async def receive_some(self) -> bytes | bytearray:
+        """Receive what there is; `b""` when nothing more will come."""
         try:
-            data = await self.stream.receive_some(max_bytes)
+            data = await self.stream.receive_some(RECEIVE_BYTES)
         except Exception as error:  # noqa: BLE001 - whatever a stream raises, it cannot receive
             data = b""
             self.end(Ending(None, "", "network", cause=self._write_error or error))
@@ -263,16 +214,3 @@ class Wire(trio.abc.Stream):
         else:
             self.end(Ending(None, "", "network", cause=self._write_error))
         return data
-
-    def _note(self, seen: Seen) -> None:
-        if isinstance(seen, PongSeen):
-            self.on_pong(seen.payload)
-        elif isinstance(seen, CloseSeen):
-            self.end(Ending(seen.code, seen.reason, "server"))
-            valid = MIN_CODE <= seen.code <= MAX_CODE
-            self.close_output(Ending(seen.code if valid else None, "", "server"))
-        else:
-            reason = f"a message is larger than {self._max_message_bytes} bytes"
-            ending = Ending(1009, reason, "us", too_big=True)
-            self.end(ending)
-            self.close_output(ending)

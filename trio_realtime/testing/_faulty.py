@@ -16,7 +16,6 @@ import trio
 
 from trio_realtime._core._faulty_line import Close, Cut, Deliver, Step
 from trio_realtime._transport import TransportClosed
-from trio_realtime._transport._contract import Ending
 from trio_realtime.testing._pipes import PipeStream
 
 if TYPE_CHECKING:
@@ -242,13 +241,14 @@ class FaultySocket:
 
 
 def _lost() -> TransportClosed:
-    return TransportClosed(Ending(None, "", "network"), "")
+    return TransportClosed(None, "", "network")
 
 
 def _again(closed: TransportClosed) -> TransportClosed:
     """Make another of it: every raise is a new instance."""
-    ending = Ending(closed.code, closed.reason, closed.closed_by, closed.too_big, closed.cause)
-    return TransportClosed(ending, closed.reason)
+    return TransportClosed(
+        closed.code, closed.reason, closed.closed_by, too_big=closed.too_big, cause=closed.cause
+    )
 
 
 @final

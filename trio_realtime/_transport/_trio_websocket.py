@@ -1,0 +1,133 @@
+"""The upgrade with trio-websocket: it asks, and checks the server's key and subprotocol.
+
+The library's own reader and queue would cost as much per message as all the rest, and they lose
+messages and wait for ever in a score of ways; so the library gets a stream of which nothing but the
+answer to the upgrade ever comes, and is let go. This module does not know what a frame is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, cast, final
+
+import outcome
+import trio
+import trio_websocket
+from wsproto.utilities import RemoteProtocolError
+
+from trio_realtime._transport._library import Upgraded, UpgradeFault
+from trio_realtime._transport._upgrade import AnswerReader, request_from_url
+from trio_realtime._transport._wire import Wire
+from trio_realtime._transport._wsproto import WsprotoFrames
+
+if TYPE_CHECKING:
+    from trio_realtime._endpoint import Handshake
+
+
+async def upgrade(wire: Wire, handshake: Handshake, answer: AnswerReader) -> tuple[Upgraded, bytes]:
+    """Upgrade `wire`; return what that brought, and what came after the answer.
+
+    Raises:
+        UpgradeFault: if the server accepts something else.
+        ConnectError: what `answer` raises.
+    """
+    host, target = request_from_url(handshake.url)
+    stream = _UpgradeStream(wire, answer)
+    async with trio.open_nursery() as nursery:
+        reader = _ReaderNursery(nursery)
+        # B2, B8: the library waits for an answer and notices no end of the stream. Can go when
+        # its `wrap_client_stream` also waits for its reader.
+        with trio.CancelScope() as waiting:
+            reader.on_end = waiting.cancel
+            ws = await trio_websocket.wrap_client_stream(
+                cast("trio.Nursery", reader),
+                cast("trio.SocketStream", stream),
+                host,
+                target,
+                subprotocols=handshake.subprotocols,
+                extra_headers=[(n.encode(), v.encode()) for n, v in handshake.headers],
+            )
+        nursery.cancel_scope.cancel()
+    if waiting.cancelled_caught:
+        raise stream.error or _fault_from(reader.result)
+    headers = tuple(
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in ws.handshake_headers
+    )
+    return Upgraded(WsprotoFrames(), ws.subprotocol, headers), stream.rest
+
+
+def _fault_from(result: outcome.Outcome[object] | None) -> UpgradeFault:
+    # B10: the library sends wsproto's hint, a refusal, which a client cannot: h11's complaint
+    # hides wsproto's. trio-websocket 0.12 `_reader_task`; can go when it raises the first.
+    cause = result.error if isinstance(result, outcome.Error) else None
+    said = cause
+    while said is not None and not isinstance(said, RemoteProtocolError):
+        said = said.__context__
+    fault = UpgradeFault(str(said or cause))
+    fault.__cause__ = cause
+    return fault
+
+
+@final
+class _UpgradeStream(trio.abc.Stream):
+    """What the library takes for a stream: its request goes out, the answer comes in, no more."""
+
+    def __init__(self, wire: Wire, answer: AnswerReader) -> None:
+        self._wire = wire
+        self._answer = answer
+        self._is_answered = False
+        self.rest = b""
+        """What came after the answer."""
+        self.error: Exception | None = None
+        """Why there was no answer to give to the library."""
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        self._wire.append(bytes(data))
+        self._wire.nudge()
+        await trio.lowlevel.checkpoint()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        if self._is_answered:
+            await trio.sleep_forever()
+        self._is_answered = True
+        try:
+            head, self.rest = await self._answer.read()
+        except Exception as error:  # noqa: BLE001 - raised in the task that asked
+            self.error = error
+            return b""
+        return head
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def aclose(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+
+@final
+class _ReaderNursery:
+    """What `wrap_client_stream` is given in place of a nursery.
+
+    B16, B19: the library offers no other way to its reader, which raises whatever goes wrong into
+    the nursery it was started in. Here that is a fact like another. Can go when
+    `wrap_client_stream` returns its errors: https://github.com/python-trio/trio-websocket/issues/132
+    """
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+        self.result: outcome.Outcome[object] | None = None
+        self.on_end: Callable[[], None] | None = None
+
+    def start_soon(self, async_fn: Callable[[], Awaitable[object]]) -> None:
+        """Start the library's reader."""
+        self._nursery.start_soon(self._run, async_fn, name="trio_realtime upgrade")
+
+    @trio.lowlevel.enable_ki_protection
+    async def _run(self, async_fn: Callable[[], Awaitable[object]]) -> None:
+        try:
+            self.result = outcome.Value(await async_fn())
+        except Exception as error:  # noqa: BLE001 - B10, B16: h11's come out too
+            self.result = outcome.Error(error)
+        finally:
+            if self.on_end is not None:
+                self.on_end()
