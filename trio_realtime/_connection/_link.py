@@ -23,7 +23,7 @@ from trio_realtime._core._budget import Budget
 from trio_realtime._core._gate import Gate
 from trio_realtime._core._loss import Loss, kind_of_close
 from trio_realtime._core._mirror import MIRRORED, Mirror
-from trio_realtime._core._pending import Outgoing, Pending, Place, Verdict
+from trio_realtime._core._pending import TELLING, Outgoing, Pending, Place, Verdict
 from trio_realtime._core._replies import NOTED, Replies
 from trio_realtime._core._token import without_token
 from trio_realtime._core._usage import METERED, UsageMeter
@@ -50,6 +50,10 @@ from trio_realtime.types import Session
 log: Final = logging.getLogger("trio_realtime")
 
 _KEPT: Final = METERED | MIRRORED
+
+_TELLING: Final = TELLING | NOTED | {"<invalid>"}
+"""The types of the events that tell the connection itself something. What is neither here nor in
+`_KEPT`, nine in ten, is put where it belongs without another look."""
 
 
 @final
@@ -159,6 +163,28 @@ class Link:
 
     def dispatch(self, event: ServerEvent, weight: int) -> None:
         """Settle who waits, then put the event into every buffer it belongs to; never waits."""
+        verdict, error = Verdict.DELIVER, None
+        if event.type in _TELLING or type(event) in _KEPT:
+            event, verdict, error = self._note(event, weight)
+        # An outcome each: one can be unwrapped only once.
+        for tap in self.taps:
+            tap.deliver(outcome.Value(event), weight)
+        if self.replies.are_routed and not self.replies.route(event, weight):
+            return
+        if verdict is Verdict.DELIVER or (verdict is Verdict.YOURS and not self.raises_errors):
+            self.stream.deliver(outcome.Value(event), weight)
+        elif verdict is Verdict.YOURS:
+            assert error is not None
+            self.stream.deliver(outcome.Error(error), weight)
+
+    def _note(
+        self, event: ServerEvent, weight: int
+    ) -> tuple[ServerEvent, Verdict, ServerError | None]:
+        """Settle who waits for an event, and keep what it tells.
+
+        Returns:
+            The event as a program sees it, what becomes of it, and the error that it is.
+        """
         if type(event) in _KEPT:
             self.meter.receive(event)
             if self.mirror is not None:
@@ -181,16 +207,7 @@ class Link:
         elif isinstance(event, InvalidEvent) and event.wire_type == "session.created":
             # Opening looks at the type alone: a compatible server's session may not validate.
             self._note_session()
-        # An outcome each: one can be unwrapped only once.
-        for tap in self.taps:
-            tap.deliver(outcome.Value(event), weight)
-        if not self.replies.route(event, weight):
-            return
-        if verdict is Verdict.DELIVER or (verdict is Verdict.YOURS and not self.raises_errors):
-            self.stream.deliver(outcome.Value(event), weight)
-        elif verdict is Verdict.YOURS:
-            assert error is not None
-            self.stream.deliver(outcome.Error(error), weight)
+        return event, verdict, error
 
     def note_connected(self, transport: Transport) -> None:
         """The upgrade is done."""

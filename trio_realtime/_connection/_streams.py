@@ -7,6 +7,7 @@ when there is no more, it asks its owner why.
 from __future__ import annotations
 
 import math
+from collections.abc import Coroutine
 from typing import Generic, NoReturn, Protocol, Self, TypeAlias, TypeVar, final
 
 import outcome
@@ -44,10 +45,15 @@ class Stream(Generic[T]):
 
     def __init__(self, owner: StreamOwner, *, backlog_bytes: int, is_tap: bool) -> None:
         self._owner: StreamOwner = owner
+        self._budget: Budget = owner.budget
         self._backlog_bytes: int = backlog_bytes
         self._is_tap: bool = is_tap
         self._held: int = 0
+        self._counts: bool = False
+        """Whether what is held is held in the budget, too: once it was read, and never in a tap."""
         self._waiting: int = 0
+        """Tasks that wait here, but for those that were handed something; it may count some that
+        were just cancelled."""
         self._put: trio.MemorySendChannel[tuple[Delivery[T], int]]
         self._take: trio.MemoryReceiveChannel[tuple[Delivery[T], int]]
         # Unbounded by count: the weights are the bound (`deliver`, and the link's budget).
@@ -56,7 +62,6 @@ class Stream(Generic[T]):
         self.dropped: int = 0
         """Events this stream gave up because nobody had read it, or, for a tap, in time."""
 
-    @trio.lowlevel.enable_ki_protection
     async def receive(self) -> T:
         """Wait for the next event.
 
@@ -70,6 +75,10 @@ class Stream(Generic[T]):
             trio.EndOfChannel: when everything was delivered and the connection was closed by us,
                 or by the server after a finished conversation.
         """
+        return await self._next(trio.EndOfChannel)
+
+    @trio.lowlevel.enable_ki_protection
+    async def _next(self, quiet_end: type[Exception]) -> T:
         await trio.lowlevel.checkpoint_if_cancelled()
         self._begin()
         try:
@@ -83,19 +92,21 @@ class Stream(Generic[T]):
                 # After the event was taken: cancelling here would lose it.
                 await trio.lowlevel.cancel_shielded_checkpoint()
         except trio.EndOfChannel:
-            self._raise_end()
+            self._raise_end(quiet_end)
         return delivery.unwrap()
 
     async def _parked(self) -> Delivery[T]:
-        budget = self._owner.budget
+        budget = self._budget
         budget.waiting += 1
         self._waiting += 1
         self._owner.room_changed()
         try:
             delivery, _ = await self._take.receive()
+        except BaseException:
+            self._waiting -= 1
+            raise
         finally:
             budget.waiting -= 1
-            self._waiting -= 1
         return delivery
 
     @trio.lowlevel.enable_ki_protection
@@ -112,30 +123,28 @@ class Stream(Generic[T]):
         try:
             delivery, weight = self._take.receive_nowait()
         except trio.EndOfChannel:
-            self._raise_end()
+            self._raise_end(trio.EndOfChannel)
         self._let_go(weight)
         return delivery.unwrap()
 
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> T:
-        try:
-            return await self.receive()
-        except trio.EndOfChannel:
-            raise StopAsyncIteration from None
+    def __anext__(self) -> Coroutine[object, object, T]:
+        return self._next(StopAsyncIteration)
 
     def _begin(self) -> None:
         self._owner.touch()
         if not self._was_read:
             self._was_read = True
             if not self._is_tap:
-                self._owner.budget.held += self._held
+                self._counts = True
+                self._budget.held += self._held
 
     def _let_go(self, weight: int) -> None:
         self._held -= weight
-        if self._was_read and not self._is_tap:
-            self._owner.budget.held -= weight
+        if self._counts:
+            self._budget.held -= weight
             self._owner.room_changed()
 
     def _give_up(self) -> Delivery[T]:
@@ -144,8 +153,8 @@ class Stream(Generic[T]):
         self.dropped += 1
         return oldest
 
-    def _raise_end(self) -> NoReturn:
-        error = self._owner.end_error() or trio.EndOfChannel()
+    def _raise_end(self, quiet_end: type[Exception]) -> NoReturn:
+        error = self._owner.end_error() or quiet_end()
         # The channel's own exception says nothing; the cause of a loss does.
         raise error from error.__cause__
 
@@ -158,16 +167,17 @@ class Stream(Generic[T]):
 
     def deliver(self, delivery: Delivery[T], weight: int) -> None:
         """Put something in; in an unread stream or a tap the newest may push out the oldest."""
-        # The channel is asked, for a task that was just cancelled no longer takes anything, and one
-        # that was just handed an event takes no second. The count spares the question.
+        # The channel is asked, for a task that was just cancelled no longer takes anything. The
+        # count spares the question, which costs more than the rest.
         is_awaited = self._waiting > 0 and self._take.statistics().tasks_waiting_receive > 0
         self._put.send_nowait((delivery, weight))
         if is_awaited:
             # Into the hands of a task that waits: it is not held here.
+            self._waiting -= 1
             return
         self._held += weight
-        if self._was_read and not self._is_tap:
-            self._owner.budget.held += weight
+        if self._counts:
+            self._budget.held += weight
             return
         while self._held > max(self._backlog_bytes, weight):
             self._give_up()

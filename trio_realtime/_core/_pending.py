@@ -30,7 +30,7 @@ from trio_realtime._core._verdict import Verdict, error_from_event, is_ours_too_
 if TYPE_CHECKING:
     from trio_realtime.events import ServerEvent
 
-__all__ = ["Outgoing", "Pending", "Place", "Verdict", "outgoing_from_event"]
+__all__ = ["TELLING", "Outgoing", "Pending", "Place", "Verdict", "outgoing_from_event"]
 
 _CREATE_ITEM: Final = "conversation.item.create"
 _DELETE: Final = "conversation.item.delete"
@@ -57,8 +57,7 @@ _ONE_AT_A_TIME: Final = {
     _UPDATE: True,
 }
 
-# The server events that tell the table something; the others, nine in ten, are not looked at.
-_TELLING: Final = frozenset(
+TELLING: Final = frozenset(
     {
         "conversation.item.added",
         "conversation.item.created",
@@ -79,6 +78,8 @@ _TELLING: Final = frozenset(
         "session.updated",
     }
 )
+"""The types of the server events that tell the table something; the others, nine in ten, are not
+looked at."""
 
 # Late errors come within a round trip or two; 256 requests are minutes of any conversation.
 _SETTLED: Final = 256
@@ -199,11 +200,14 @@ class Pending:
             self._next_turn(place.outgoing.type)
 
     def receive(self, event: ServerEvent) -> Verdict:
-        """Take note of a server event. To be told every event, in the order of the wire."""
+        """Take note of a server event. To be told every event, in the order of the wire.
+
+        Those of types that are neither in `TELLING` nor `<invalid>` may be left out.
+        """
         kind: str = event.type
         if kind == "<invalid>":
             kind = text_at(event, "type") or ""
-        if kind not in _TELLING:
+        if kind not in TELLING:
             return Verdict.DELIVER
         self._told += 1
         self.begun = self.answered = self.finished = self.unproven = None

@@ -139,7 +139,8 @@ class Replies:
         self._stragglers = RecentIds(_STRAGGLERS)
         self._doubts = Doubts(backlog_bytes, seconds=doubt_seconds)
         self._items: dict[str, str] = {}
-        self._ever_routed = False
+        self.are_routed: bool = False
+        """Whether `route` has anything to do: there is, or was, a handle."""
         self._is_over = False
         self.incoming: Incoming | None = None
         """Who wants the responses that others start, while somebody does."""
@@ -240,7 +241,7 @@ class Replies:
 
     def route(self, event: ServerEvent, weight: int) -> bool:
         """Give the event to its response's listener; say whether it is the connection's instead."""
-        if not self._ever_routed:
+        if not self.are_routed:
             return True
         response_id = self._response_of(event)
         if response_id is None:
@@ -323,7 +324,7 @@ class Replies:
             self._listen(response_id, listener)
         place = self._pending.responses.doubtful(response_id)
         if place is not None and place.outgoing.event_id in self._expected:
-            self._ever_routed = True
+            self.are_routed = True
             self._doubts.begin(response_id, place.outgoing.event_id)
 
     def _note_done(self, event: ServerEvent, weight: int, now: float) -> None:
@@ -391,11 +392,11 @@ class Replies:
         return self._doomed.get(event_id) if expected is None else expected.ticket
 
     def _listen(self, response_id: str, listener: Listener) -> None:
-        self._ever_routed = True
+        self.are_routed = True
         self._handles[response_id] = _Handle(listener)
 
     def _straggle(self, response_id: str) -> None:
-        self._ever_routed = True
+        self.are_routed = True
         # One without an id is not told apart from the next.
         self._stragglers.add(response_id or None)
 

@@ -55,7 +55,6 @@ class ReplyView(Stream[T]):
         self._reply: ViewOwner = owner
         self._is_busy: bool = False
 
-    @trio.lowlevel.enable_ki_protection
     async def receive(self) -> T:
         """Wait for the next piece.
 
@@ -70,15 +69,19 @@ class ReplyView(Stream[T]):
             trio.ClosedResourceError: when the block of the response was left.
             trio.BusyResourceError: when another task is waiting for this view already.
         """
+        return await self._next(trio.EndOfChannel)
+
+    @trio.lowlevel.enable_ki_protection
+    async def _next(self, quiet_end: type[Exception]) -> T:
         self._come_back()
         self._is_busy = True
         try:
-            piece = await super().receive()
+            piece = await super()._next(quiet_end)
         except trio.ClosedResourceError:
             raise _closed() from None
         finally:
             self._is_busy = False
-        self._reply.was_read()
+        self._hand_out(piece)
         return piece
 
     @trio.lowlevel.enable_ki_protection
@@ -99,7 +102,7 @@ class ReplyView(Stream[T]):
             piece = super().receive_nowait()
         except trio.ClosedResourceError:
             raise _closed() from None
-        self._reply.was_read()
+        self._hand_out(piece)
         return piece
 
     def __repr__(self) -> str:
@@ -112,6 +115,10 @@ class ReplyView(Stream[T]):
                 "another task is waiting for this view of the response: "
                 "a view is for one task, and a response has three views"
             )
+
+    def _hand_out(self, piece: T) -> None:
+        """The consumer gets a piece."""
+        self._reply.was_read()
 
     def _begin(self) -> None:
         if not self._was_read:
@@ -131,20 +138,6 @@ class AudioView(ReplyView[bytes]):
         self._in_hand: int = 0
         """Bytes of the chunk that the consumer is busy with."""
 
-    @trio.lowlevel.enable_ki_protection
-    async def receive(self) -> bytes:
-        """Wait for the next chunk; see `ReplyView.receive`. If this is cancelled, none is lost."""
-        chunk = await super().receive()
-        self._in_hand = len(chunk)
-        return chunk
-
-    @trio.lowlevel.enable_ki_protection
-    def receive_nowait(self) -> bytes:
-        """Return the next chunk if one is here; see `ReplyView.receive_nowait`."""
-        chunk = super().receive_nowait()
-        self._in_hand = len(chunk)
-        return chunk
-
     def deliver(self, delivery: Delivery[bytes], weight: int) -> None:
         """Put a chunk in; in an unread view the newest may push out the oldest."""
         if not self._was_read:
@@ -156,6 +149,10 @@ class AudioView(ReplyView[bytes]):
         # Also if this call is cancelled at once: who comes back has played the last chunk.
         self._hearing.taken(self._in_hand)
         self._in_hand = 0
+
+    def _hand_out(self, piece: bytes) -> None:
+        super()._hand_out(piece)
+        self._in_hand = len(piece)
 
     def _begin(self) -> None:
         is_first = not self._was_read
