@@ -9,18 +9,20 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import trio
 
-from trio_realtime._redaction import redact, redact_url
+from trio_realtime._redaction import redact_url
 from trio_realtime._transport._guard import closed_on_failure
 from trio_realtime._transport._proxy import (
     Proxy,
     open_tunnel,
     proxy_from_environment,
     proxy_from_url,
+    said,
+    unreachable,
 )
 from trio_realtime.errors import ConnectError
 
@@ -50,7 +52,8 @@ async def open_stream(
         url: A `ws:` or `wss:` URL, checked as `Handshake` does.
         ssl_context: For `wss:`, and for a proxy that speaks TLS. The default trusts what the
             system trusts, and honours `SSL_CERT_FILE`.
-        proxy: An `http:` or `https:` URL of a proxy, with user and password if it wants them.
+        proxy: The URL of a proxy (`http:`, `https:`, `socks5:`, `socks5h:`, `socks4:` or
+            `socks4a:`), with user and password if it wants them.
         trust_env: Whether to use the proxy that the environment names.
         unix_socket: A path to connect to in place of the URL's host.
         stream_factory: Opens the connection in our place, given host and port.
@@ -58,6 +61,7 @@ async def open_stream(
 
     Raises:
         ConnectError: if it cannot be opened; its cause is what the system or the TLS library said.
+        ImportError: if a SOCKS proxy is to be used, and the extra for it is not installed.
     """
     if sum(way is not None for way in (proxy, unix_socket, stream_factory)) > 1:
         raise ValueError("proxy=, unix_socket= and stream_factory= exclude one another")
@@ -94,7 +98,7 @@ async def _connect(
         return await trio.open_tcp_stream(host, port)
     except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
         where = f"{host}:{port}" if unix_socket is None else f"the Unix socket {unix_socket!s}"
-        raise ConnectError(f"cannot connect to {where}: {_said(error)}", url=shown) from error
+        raise ConnectError(f"cannot connect to {where}: {said(error)}", url=shown) from error
 
 
 async def _through_proxy(
@@ -104,11 +108,15 @@ async def _through_proxy(
     ssl_context: ssl.SSLContext | None,
     on_stage: Callable[[str], None],
 ) -> trio.abc.Stream:
+    if proxy.is_socks:
+        from trio_realtime._transport._socks import open_through_socks
+
+        on_stage("proxy")
+        return await open_through_socks(proxy, host, port)
     try:
         stream: trio.abc.Stream = await trio.open_tcp_stream(proxy.host, proxy.port)
     except OSError as error:
-        what = f"cannot connect to the proxy {proxy.host}:{proxy.port}: {_said(error)}"
-        raise ConnectError(what, url=proxy.shown, secrets=proxy.secrets) from error
+        raise unreachable(proxy, error) from error
     on_stage("proxy")
     if proxy.is_tls:
         stream = await wrap_tls(stream, proxy.host, ssl_context, proxy.shown)
@@ -152,14 +160,5 @@ def _tls_error(error: BaseException, host: str, shown: str) -> ConnectError:
             "of your own pass ssl_context=, or set SSL_CERT_FILE",
             url=shown,
         )
-    said = _said(cause) or "the server closed the connection"
-    return ConnectError(f"no TLS with {host}: {said}", url=shown)
-
-
-def _said(error: BaseException) -> str:
-    """What an error says, and what each of several attempts said."""
-    inner = error.__cause__ if isinstance(error, OSError) else None
-    if isinstance(inner, BaseExceptionGroup):
-        attempts = cast("BaseExceptionGroup[BaseException]", inner).exceptions
-        return redact(f"{error}: " + "; ".join(dict.fromkeys(map(str, attempts))))
-    return redact(str(error))
+    why = said(cause) or "the server closed the connection"
+    return ConnectError(f"no TLS with {host}: {why}", url=shown)
