@@ -25,6 +25,7 @@ from trio_realtime._open import RealtimeConnection, open_realtime
 from trio_realtime._options import DEFAULT_OPTIONS, Options
 from trio_realtime._resources import UNSET, Unset
 from trio_realtime._response import IncomingReplies, Reply, ReplyView
+from trio_realtime._transport import Transport, TransportClosed, TransportFactory
 from trio_realtime._version import __version__
 from trio_realtime.errors import (
     AuthenticationError,
@@ -73,6 +74,9 @@ __all__ = [
     "Statistics",
     "StreamFactory",
     "Target",
+    "Transport",
+    "TransportClosed",
+    "TransportFactory",
     "Unset",
     "UsageTotals",
     "__version__",
