@@ -7,12 +7,14 @@ import logging
 import sys
 import tracemalloc
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, TypeVar
 
 import pytest
+import trio
 from hypothesis import example, given, strategies as st
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
@@ -26,12 +28,16 @@ from wsproto.events import (
 )
 from wsproto.extensions import PerMessageDeflate
 
-from tests.shell.peers import frame
-from trio_realtime import Handshake
+from tests.shell.peers import HANDSHAKE, ending_of, frame, pipe_to, says
+from trio_realtime import DEFAULT_OPTIONS, ConnectError, Handshake
+from trio_realtime._transport import Transport
+from trio_realtime._transport._client import open_transport
 from trio_realtime._transport._library import LibraryFault, Upgraded, UpgradeFault
+from trio_realtime._transport._server import ServerWebSocket, accept_websocket
 from trio_realtime._transport._upgrade import request_from_url
 from trio_realtime._transport._websockets import WebsocketsFrames, WebsocketsUpgrade
 from trio_realtime._transport._wsproto import WsprotoFrames
+from trio_realtime.testing._pipes import pipe_pair
 
 KEY = "sk-proj-canary0canary0canary0canary0quux"
 LIMIT = 1024 * 1024
@@ -499,3 +505,67 @@ def test_a_message_of_many_fragments_takes_no_more_room_than_its_bytes() -> None
     finally:
         tracemalloc.stop()
     assert library.feed(frame(0, b"y")) == b"xy"
+
+
+@asynccontextmanager
+async def both_ends(
+    *, asks: bool, takes: bool
+) -> AsyncGenerator[tuple[Transport, ServerWebSocket]]:
+    """A client's transport, and the server's WebSocket."""
+    ours, theirs = pipe_pair()
+    accepted: list[ServerWebSocket] = []
+
+    async def accept() -> None:
+        request = await accept_websocket(theirs)
+        accepted.append(await request.accept(compression=takes))
+        await accepted[0].send("at once")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(accept)
+        transport = await open_transport(
+            nursery,
+            ours,
+            HANDSHAKE,
+            DEFAULT_OPTIONS,
+            library="websockets",
+            compression="deflate" if asks else None,
+        )
+        try:
+            yield transport, accepted[0]
+        finally:
+            await transport.aclose()
+            await accepted[0].aclose()
+
+
+@pytest.mark.parametrize("asks", [False, True])
+@pytest.mark.parametrize("takes", [False, True])
+async def test_a_transport_speaks_with_or_without_compression(*, asks: bool, takes: bool) -> None:
+    message = "one word and one word and " * 400
+    async with both_ends(asks=asks, takes=takes) as (transport, ws):
+        assert await transport.receive() == "at once"
+        before = transport.bytes_in, transport.bytes_out
+        await ws.send(message)
+        await ws.ping(b"there?")
+        await ws.send_bytes(message.encode())
+        assert await transport.receive() == message
+        assert await transport.receive() == message.encode()
+        await transport.send(message)
+        assert await ws.receive() == message
+        received, sent = transport.bytes_in - before[0], transport.bytes_out - before[1]
+        assert (received < 2 * len(message)) is (asks and takes)
+        assert (sent < len(message)) is (asks and takes)
+        await ws.close(1001, "going")
+        closed = await ending_of(transport)
+        assert (closed.code, closed.reason, closed.closed_by) == (1001, "going", "server")
+
+
+async def test_a_101_that_is_no_answer_is_a_connect_error() -> None:
+    async with trio.open_nursery() as servers:
+        stream = await pipe_to(servers, says(b"HTTP/1.1 101 Yes\r\n\r\n", ends=False))("", 0)
+        async with trio.open_nursery() as nursery:
+            with pytest.raises(ConnectError, match=r"not a WebSocket upgrade: .*Connection"):
+                await open_transport(
+                    nursery, stream, HANDSHAKE, DEFAULT_OPTIONS, library="websockets"
+                )
+        assert stream.closed
+        servers.cancel_scope.cancel()

@@ -24,6 +24,7 @@ from wsproto.events import (
     Request,
     TextMessage,
 )
+from wsproto.extensions import PerMessageDeflate
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from trio_realtime._transport._contract import Ending, TransportClosed
@@ -141,11 +142,19 @@ class ServerRequest:
         """What the client offers, its favourite first."""
 
     async def accept(
-        self, subprotocol: str | None = None, headers: Iterable[tuple[str, str]] = ()
+        self,
+        subprotocol: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+        *,
+        compression: bool = False,
     ) -> ServerWebSocket:
-        """Answer 101 and begin."""
+        """Answer 101 and begin, with permessage-deflate if it is offered and wanted here."""
         extra = [(name.encode(), value.encode()) for name, value in headers]
-        answer = AcceptConnection(subprotocol=subprotocol, extra_headers=extra)
+        answer = AcceptConnection(
+            subprotocol=subprotocol,
+            extensions=[PerMessageDeflate()] if compression else [],
+            extra_headers=extra,
+        )
         await write(self._stream, self._ws.send(answer))
         return ServerWebSocket(self._stream, self._ws, self._max_message_bytes)
 
