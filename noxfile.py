@@ -107,7 +107,7 @@ def cover(session: nox.Session) -> None:
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Show three turns, and a response that is left early. Pass options after `--`."""
-    session.install("-e.[cli,websockets]")
+    session.install("-e.[cli]")
     session.run("trio-realtime", "demo", *session.posargs)
 
 

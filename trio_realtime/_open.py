@@ -146,7 +146,9 @@ async def open_realtime(
             with `transport="websockets"`. It saves bytes, a quarter of base64 audio, and costs CPU.
         ssl_context: For `wss:`; by default `ssl.create_default_context()`, which honours
             `SSL_CERT_FILE`.
-        proxy: The URL of an HTTP CONNECT proxy, with user and password if it wants them.
+        proxy: The URL of a proxy, with user and password if it wants them: `http:` or `https:`
+            (CONNECT), or with the extra `trio-realtime[websockets]` SOCKS: `socks5:` and `socks4:`
+            resolve names here, `socks5h:` and `socks4a:` have the proxy do it.
         trust_env: Whether proxies named by the environment are used.
         unix_socket: The path of a Unix socket to connect to instead of the URL's host.
         stream_factory: Opens the byte stream in place of TCP; TLS is put on top for `wss:`.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import socket
 import sys
+from typing import Literal
 
 import pytest
 import trio
@@ -15,9 +16,10 @@ from tests.network.servers import (
     server_context,
 )
 from tests.shell.peers import says, tcp_peer
-from trio_realtime import ConnectError
+from trio_realtime import ConnectError, OpenAIEndpoint, open_realtime
 from trio_realtime._transport import open_stream
 from trio_realtime._transport._proxy import proxy_from_url
+from trio_realtime.testing import serve_simulated
 
 PASSWORD = "pass:word@proxy"
 ENCODED = "pass%3Aword%40proxy"
@@ -210,10 +212,33 @@ def test_a_password_that_socks_cannot_send_is_refused_unseen(credentials: str) -
     assert credentials.partition(":")[2] not in str(caught.value)
 
 
+# pain 19
+@pytest.mark.parametrize("library", ["trio-websocket", "websockets"])
+async def test_a_conversation_goes_through_a_socks_proxy_with_any_transport(
+    library: Literal["trio-websocket", "websockets"],
+) -> None:
+    proxy = SocksProxy(credentials=("me", PASSWORD))
+    async with serve_simulated(reply="Hello!") as server, proxy_on_loopback(proxy) as port:
+        async with open_realtime(
+            "m",
+            endpoint=server.endpoint,
+            transport=library,
+            proxy=f"socks5://me:{ENCODED}@127.0.0.1:{port}",
+        ) as conn:
+            async with conn.respond("Hi") as reply:
+                assert "".join([piece async for piece in reply.text()]) == "Hello!"
+    assert len(proxy.requests) == 1
+
+
 async def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     name = "trio_realtime._transport._socks"
     importlib.import_module(name)
     monkeypatch.setitem(sys.modules, "python_socks", None)
     monkeypatch.delitem(sys.modules, name)
     with pytest.raises(ImportError, match=r"pip install 'trio-realtime\[websockets\]'"):
-        await open_stream("wss://192.0.2.1/", proxy="socks5://127.0.0.1:1")
+        async with open_realtime(
+            "m",
+            endpoint=OpenAIEndpoint("key", base_url="http://localhost:1"),
+            proxy="socks5://127.0.0.1:1",
+        ):
+            raise AssertionError
