@@ -115,7 +115,7 @@ def assert_settled(conn: RealtimeConnection) -> None:
     assert (link.budget.held, link.budget.waiting) == (0, 0)
     assert link.stream._held == 0
     assert (link.outbox._held, link.outbox.current) == (0, None)
-    assert link.outbox._idle.is_set()
+    assert link.outbox.queued == ()
     assert (link.pending.outstanding, link.pending.uncertain) == (False, ())
     assert link.taps == []
     assert not conn.statistics().reader_paused

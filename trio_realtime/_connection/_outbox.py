@@ -58,8 +58,8 @@ class Outbox:
         self._entries: collections.deque[Entry] = collections.deque()
         self._held: int = 0
         self._ready: trio.Event = trio.Event()
-        self._idle: trio.Event = trio.Event()
-        self._idle.set()
+        self._idle: trio.Event | None = None
+        """Of those who wait for the queue to be empty, while somebody does."""
         self.current: Entry | None = None
         """The entry being written: it can no longer be withdrawn."""
         self.stuck: Entry | None = None
@@ -75,8 +75,6 @@ class Outbox:
         self._entries.append(entry)
         self._held += entry.weight
         self._ready.set()
-        if self._idle.is_set():
-            self._idle = trio.Event()
 
     def withdraw(self, entry: Entry) -> bool:
         """Take back an entry that the writer has not taken; say whether that was possible."""
@@ -112,7 +110,9 @@ class Outbox:
 
     async def wait_idle(self) -> None:
         """Wait until everything that was added is written."""
-        await self._idle.wait()
+        idle = self._idle = self._idle or trio.Event()
+        self._note_idle()
+        await idle.wait()
 
     @property
     def queued(self) -> tuple[Frame, ...]:
@@ -142,5 +142,6 @@ class Outbox:
         self._note_idle()
 
     def _note_idle(self) -> None:
-        if not self._entries and self.current is None:
+        if self._idle is not None and not self._entries and self.current is None:
             self._idle.set()
+            self._idle = None

@@ -8,7 +8,6 @@ them all at once. This module does not know who that is.
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class Doubts:
         self._seconds = seconds
         self._lingering: dict[str, Lingering] = {}
         self._doubtful: dict[str, _Doubtful] = {}
-        self._kept: deque[tuple[str, ServerEvent, int]] = deque()
+        self._kept: list[tuple[str, ServerEvent, int]] = []
         self._held = 0
 
     def __contains__(self, response_id: object) -> bool:
@@ -73,7 +72,7 @@ class Doubts:
         self._kept.append((response_id, event, weight))
         self._held += weight
         while self._held > self._limit:
-            self._held -= self._kept.popleft()[2]
+            self._held -= self._kept.pop(0)[2]
 
     def end(self, response_id: str) -> list[tuple[ServerEvent, int]]:
         """The doubt is over: take out what was kept of the response, in order."""
@@ -81,7 +80,7 @@ class Doubts:
         if doubtful is None or doubtful.first is None:
             return []
         kept = [(event, weight) for its_id, event, weight in self._kept if its_id == response_id]
-        self._kept = deque(each for each in self._kept if each[0] != response_id)
+        self._kept = [each for each in self._kept if each[0] != response_id]
         self._held -= sum(weight for _, weight in kept)
         return [doubtful.first, *kept]
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import insort
-from collections import deque
 from collections.abc import Callable
 from typing import Literal, TypeAlias, final
 
@@ -62,7 +61,7 @@ class Line:
     def __init__(self) -> None:
         self._numbers = itertools.count()
         self._waiting: list[Ticket] = []
-        self._news: deque[Ticket] = deque()
+        self._news: list[Ticket] = []
         self._is_telling = False
 
     def __bool__(self) -> bool:
@@ -133,7 +132,7 @@ class Line:
         self._is_telling = True
         try:
             while self._news:
-                ticket = self._news.popleft()
+                ticket = self._news.pop(0)
                 if ticket.known != ticket.state:
                     ticket.known = ticket.state
                     ticket.wake()

@@ -15,6 +15,7 @@ under way the second answer would go to the first caller, and the second would w
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
@@ -116,11 +117,12 @@ class Pending:
         self.unproven: tuple[Place, ServerEvent] | None = None
         """The create that the response may have answered which the last event ended, and what
         began it, if it was cut short and so proves nothing."""
-        self._asked: dict[str, list[Place]] = {kind: [] for kind in _ONE_AT_A_TIME}
-        self._wire: dict[str, list[Place]] = {kind: [] for kind in _ONE_AT_A_TIME}
+        # By kind; of most kinds most sessions have none.
+        self._asked: defaultdict[str, list[Place]] = defaultdict(list)
+        self._wire: defaultdict[str, list[Place]] = defaultdict(list)
         self._settled = RecentIds(_SETTLED)
         self._settled_own = RecentIds(_SETTLED)
-        self._presumed: dict[str, list[_Presumed]] = {kind: [] for kind in _ONE_AT_A_TIME}
+        self._presumed: defaultdict[str, list[_Presumed]] = defaultdict(list)
         self._told = 0
 
     @property
