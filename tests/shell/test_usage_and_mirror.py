@@ -76,7 +76,7 @@ async def test_usage_is_what_the_responses_said_together(
         assert usage.responses == len(told) == 2
         assert usage.total_tokens == sum(each.total_tokens or 0 for each in usages if each)
         assert usage.output_tokens == usage.output_text_tokens == 6
-    assert conn.usage is usage
+    assert conn.usage == usage
 
 
 async def test_usage_counts_before_anybody_reads(autojump_clock: trio.testing.MockClock) -> None:

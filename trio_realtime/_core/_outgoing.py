@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _DATA_ONLY: Final = (InvalidEvent, UnknownEvent, Unknown)
 """What carries data instead of fields."""
 
+# `dict` first: to ask an abstract class costs more than the look-up.
+_MAPPINGS: Final = (dict, Mapping)
+
 
 def value_at(source: object, *path: str) -> object:
     """Look up a path of fields in a model or a mapping; None where anything is missing.
@@ -31,15 +34,24 @@ def value_at(source: object, *path: str) -> object:
     acknowledgement counts even when the rest of its event is odd.
     """
     for name in path:
-        fields = _fields(source)
-        # `dict` first: asking an abstract class of every model costs as much as reading it.
-        if isinstance(fields, dict) or (
-            not isinstance(fields, BaseModel) and isinstance(fields, Mapping)
-        ):
-            source = cast("Mapping[str, object]", fields).get(name)
+        if isinstance(source, BaseModel):
+            # Past `getattr`: pydantic is slow to say that there is no such field.
+            fields: Mapping[str, object] = source.__dict__
+            if name not in fields:
+                fields = source.__pydantic_extra__ or {}
         else:
-            source = cast("object", getattr(fields, name, None))
+            told = _fields(source)
+            fields = cast("Mapping[str, object]", told) if isinstance(told, _MAPPINGS) else {}
+        source = fields.get(name)
     return source
+
+
+def fields_at(source: object, *path: str) -> Mapping[str, object]:
+    """Look up an object, to read several fields of it; empty where there is none."""
+    found = value_at(source, *path)
+    if isinstance(found, BaseModel):
+        return found.__dict__
+    return cast("Mapping[str, object]", found) if isinstance(found, _MAPPINGS) else {}
 
 
 def text_at(source: object, *path: str) -> str | None:

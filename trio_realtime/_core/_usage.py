@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, final
 
-from trio_realtime._core._outgoing import text_at, value_at
+from trio_realtime._core._outgoing import fields_at, text_at, value_at
 from trio_realtime._core._recent import RecentIds
 from trio_realtime.events import (
     ConversationItemInputAudioTranscriptionCompleted,
@@ -96,22 +98,30 @@ class UsageTotals:
     """Seconds of audio, of transcriptions that are paid for by duration."""
 
 
-_RESPONSE: Final = {
-    "total_tokens": ("total_tokens",),
-    "input_tokens": ("input_tokens",),
-    "output_tokens": ("output_tokens",),
-    "input_text_tokens": ("input_token_details", "text_tokens"),
-    "input_audio_tokens": ("input_token_details", "audio_tokens"),
-    "input_image_tokens": ("input_token_details", "image_tokens"),
-    "cached_tokens": ("input_token_details", "cached_tokens"),
-    "cached_text_tokens": ("input_token_details", "cached_tokens_details", "text_tokens"),
-    "cached_audio_tokens": ("input_token_details", "cached_tokens_details", "audio_tokens"),
-    "cached_image_tokens": ("input_token_details", "cached_tokens_details", "image_tokens"),
-    "output_text_tokens": ("output_token_details", "text_tokens"),
-    "output_audio_tokens": ("output_token_details", "audio_tokens"),
-    "reasoning_tokens": ("output_token_details", "reasoning_tokens"),
+_RESPONSE: Final[Mapping[tuple[str, ...], Mapping[str, str]]] = {
+    (): {
+        "total_tokens": "total_tokens",
+        "input_tokens": "input_tokens",
+        "output_tokens": "output_tokens",
+    },
+    ("input_token_details",): {
+        "input_text_tokens": "text_tokens",
+        "input_audio_tokens": "audio_tokens",
+        "input_image_tokens": "image_tokens",
+        "cached_tokens": "cached_tokens",
+    },
+    ("input_token_details", "cached_tokens_details"): {
+        "cached_text_tokens": "text_tokens",
+        "cached_audio_tokens": "audio_tokens",
+        "cached_image_tokens": "image_tokens",
+    },
+    ("output_token_details",): {
+        "output_text_tokens": "text_tokens",
+        "output_audio_tokens": "audio_tokens",
+        "reasoning_tokens": "reasoning_tokens",
+    },
 }
-"""Where the usage of a response has each of its numbers."""
+"""Where the usage of a response has each of its numbers, and what they are called there."""
 
 METERED: Final[frozenset[type[object]]] = frozenset(
     {ResponseDone, ConversationItemInputAudioTranscriptionCompleted, InvalidEvent}
@@ -127,10 +137,15 @@ class UsageMeter:
     """
 
     def __init__(self) -> None:
-        self.totals: UsageTotals = UsageTotals()
-        """What was used up to now."""
+        self._counts: Counter[str] = Counter()
+        self._seconds: float = 0.0
         self._responses = RecentIds(_KNOWN_IDS)
         self._transcriptions = RecentIds(_KNOWN_IDS)
+
+    @property
+    def totals(self) -> UsageTotals:
+        """What was used up to now."""
+        return UsageTotals(**self._counts, transcription_seconds=self._seconds)
 
     def receive(self, event: ServerEvent) -> None:
         """Count an event that tells usage; any other changes nothing. Never raises."""
@@ -146,16 +161,13 @@ class UsageMeter:
             return
         self._responses.add(response_id)
         usage = value_at(event, "response", "usage")
-        totals = self.totals
-        more = {
-            name: getattr(totals, name) + _count(usage, *path) for name, path in _RESPONSE.items()
-        }
-        self.totals = dataclasses.replace(
-            totals,
-            responses=totals.responses + 1,
-            responses_without_usage=totals.responses_without_usage + (usage is None),
-            **more,
-        )
+        counts = self._counts
+        counts["responses"] += 1
+        counts["responses_without_usage"] += usage is None
+        for path, names in _RESPONSE.items():
+            told = fields_at(usage, *path)
+            for name, wire_name in names.items():
+                counts[name] += _count(told.get(wire_name))
 
     def _count_transcription(self, event: ServerEvent) -> None:
         item_id = text_at(event, "item_id")
@@ -165,27 +177,21 @@ class UsageMeter:
                 return
             self._transcriptions.add(part)
         usage = value_at(event, "usage")
-        totals = self.totals
-        self.totals = dataclasses.replace(
-            totals,
-            transcriptions=totals.transcriptions + 1,
-            transcriptions_without_usage=totals.transcriptions_without_usage + (usage is None),
-            transcription_input_tokens=totals.transcription_input_tokens
-            + _count(usage, "input_tokens"),
-            transcription_output_tokens=totals.transcription_output_tokens
-            + _count(usage, "output_tokens"),
-            transcription_seconds=totals.transcription_seconds + _number(usage, "seconds"),
-        )
+        told = fields_at(usage)
+        counts = self._counts
+        counts["transcriptions"] += 1
+        counts["transcriptions_without_usage"] += usage is None
+        counts["transcription_input_tokens"] += _count(told.get("input_tokens"))
+        counts["transcription_output_tokens"] += _count(told.get("output_tokens"))
+        self._seconds += _number(told.get("seconds"))
 
 
-def _count(usage: object, *path: str) -> int:
-    found = value_at(usage, *path)
+def _count(told: object) -> int:
     # An event that did not validate may hold anything.
-    return found if isinstance(found, int) and not isinstance(found, bool) else 0
+    return told if isinstance(told, int) and not isinstance(told, bool) else 0
 
 
-def _number(usage: object, *path: str) -> float:
-    found = value_at(usage, *path)
-    if isinstance(found, float) and math.isfinite(found):
-        return found
-    return _count(usage, *path)
+def _number(told: object) -> float:
+    if isinstance(told, float) and math.isfinite(told):
+        return told
+    return _count(told)
