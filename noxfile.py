@@ -146,10 +146,10 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def benchmarks(session: nox.Session) -> None:
-    """Measure us beside openai-python and print the ratios. Pass options after `--`."""
-    session.install("-e.")
-    session.run("python", "benchmarks/compare.py", *session.posargs, env=openai_python(session))
+def bench(session: nox.Session) -> None:
+    """Measure us beside openai-python and bare WebSockets. Pass options after `--`."""
+    session.install("-e.[cli]", "websockets>=17")
+    session.run("python", "-m", "benchmarks", *session.posargs, env=openai_python(session))
 
 
 @nox.session(default=False)

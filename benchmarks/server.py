@@ -1,142 +1,204 @@
 """A server that is not the bottleneck: prepared frames out of a raw socket, standard library only.
 
-The model in the URL names the load, as in `?model=text-20000`. The first frame of the client starts
-it: that many events. `append-20000` answers the frame after that many with a `committed`.
+The model in the URL names the load, as in `?model=text-20000`; the client's first frame starts it.
 
-`python server.py` prints its port and serves until its standard input closes.
+- `text`, `audio`, `done`, `mix`: that many events. `sized-N-BYTES`: audio deltas of so much PCM.
+- `append`: reads until a frame below 200 bytes, which is the commit, and confirms it.
+- `echo`: answers each frame with an audio delta. `connect`, `idle`: nothing but `session.created`.
+- `session-SECONDS`: paced as a voice session, from one thread for all sessions.
+
+`python -m benchmarks.server` prints its port and serves until its standard input closes.
 """
 
-import base64
+import collections
 import contextlib
-import hashlib
-import json
+import heapq
 import re
-import socketserver
+import selectors
+import socket
 import sys
 import threading
+import time
 
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+from benchmarks import frames
+
 BATCH = 256 * 1024  # bytes per write: large enough that our own calls do not count
-
-
-def frame(event):
-    """Return a whole text frame, unmasked as a server's are."""
-    payload = json.dumps(event, separators=(",", ":")).encode()
-    size = len(payload)
-    if size < 126:
-        return b"\x81" + bytes([size]) + payload
-    if size < 1 << 16:
-        return b"\x81\x7e" + size.to_bytes(2, "big") + payload
-    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
-
-
-def delta(type_, **fields):
-    place = {"response_id": "resp_01", "item_id": "item_01", "output_index": 0, "content_index": 0}
-    return {"type": type_, "event_id": "event_0123456789ABCDEFGHIJK", **place, **fields}
-
-
-def response_done():
-    text = "You said something, and this is what there is to say about it. " * 4
-    content = [{"type": "output_audio", "transcript": text}]
-    item = {"id": "item_01", "object": "realtime.item", "type": "message", "status": "completed"}
-    details = {"text_tokens": 119, "audio_tokens": 13, "image_tokens": 0, "cached_tokens": 64}
-    cached = {"text_tokens": 64, "audio_tokens": 0, "image_tokens": 0}
-    usage = {
-        "total_tokens": 253,
-        "input_tokens": 132,
-        "output_tokens": 121,
-        "input_token_details": {**details, "cached_tokens_details": cached},
-        "output_token_details": {"text_tokens": 30, "audio_tokens": 91},
-    }
-    response = {
-        "object": "realtime.response",
-        "id": "resp_01",
-        "status": "completed",
-        "status_details": None,
-        "output": [{**item, "role": "assistant", "content": content}],
-        "conversation_id": "conv_01",
-        "output_modalities": ["audio"],
-        "max_output_tokens": "inf",
-        "audio": {"output": {"format": {"type": "audio/pcm", "rate": 24000}, "voice": "marin"}},
-        "usage": usage,
-        "metadata": None,
-    }
-    return {
-        "type": "response.done",
-        "event_id": "event_0123456789ABCDEFGHIJK",
-        "response": response,
-    }
-
-
-PCM = bytes(n * 7 % 256 for n in range(4800))
-SESSION = {"type": "realtime", "object": "realtime.session", "id": "sess_01", "model": "load"}
-CREATED = frame({"type": "session.created", "event_id": "event_01", "session": SESSION})
-COMMITTED = frame(
-    {"type": "input_audio_buffer.committed", "event_id": "event_02", "item_id": "item_02"}
-)
-LOADS = {
-    "text": frame(delta("response.output_text.delta", delta=" word", obfuscation="aB3dE5gH7")),
-    "audio": frame(delta("response.output_audio.delta", delta=base64.b64encode(PCM).decode())),
-    "done": frame(response_done()),
-}
+SMALL = 200  # bytes: a commit is below, a frame with audio above
 
 
 def skip_frame(reader):
-    """Read past one masked frame of the client; tell its opcode, or None at the end."""
+    """Read past one masked frame of the client; return its opcode and size, or None at the end."""
     head = reader.read(2)
     if len(head) < 2:
         return None
     size = head[1] & 0x7F
     if size >= 126:
         size = int.from_bytes(reader.read(2 if size == 126 else 8), "big")
-    reader.read(4 + size)
-    return head[0] & 0x0F
+    left = 4 + size
+    while left > 0:
+        piece = reader.read(min(left, BATCH))
+        if not piece:
+            return None
+        left -= len(piece)
+    return head[0] & 0x0F, size
 
 
-class Session(socketserver.StreamRequestHandler):
-    rbufsize = 256 * 1024
+def shake_hands(sock, reader):
+    """Answer the upgrade; return the words of the load's name."""
+    load = re.search(rb"model=([\w-]+)", reader.readline()).group(1).decode()
+    key = b""
+    while (line := reader.readline().strip()) != b"":
+        name, _, value = line.partition(b":")
+        if name.lower() == b"sec-websocket-key":
+            key = value.strip()
+    sock.sendall(frames.upgrade(key))
+    name, *numbers = load.split("-")
+    return name, [int(number) for number in numbers]
 
-    def handle(self):
-        request = self.rfile.readline()
-        load, count = re.search(rb"model=(\w+)-(\d+)", request).groups()
-        load, count = load.decode(), int(count)
-        while (line := self.rfile.readline().strip()) != b"":
-            name, _, value = line.partition(b":")
-            if name.lower() == b"sec-websocket-key":
-                digest = hashlib.sha1(value.strip() + GUID).digest()
-        accept = base64.b64encode(digest)
-        self.wfile.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n" + CREATED
-        )
-        with contextlib.suppress(OSError):  # a client that has had enough
-            self.serve(load, count)
 
-    def serve(self, load, count):
-        skip_frame(self.rfile)
-        if load == "append":
-            for _ in range(count + 1):  # the last one is the commit
-                skip_frame(self.rfile)
-            self.wfile.write(COMMITTED)
-        else:
-            event = LOADS[load]
-            batch = max(1, BATCH // len(event))
-            whole, rest = divmod(count, batch)
-            for _ in range(whole):
-                self.wfile.write(event * batch)
-            self.wfile.write(event * rest)
-        while (opcode := skip_frame(self.rfile)) is not None:
-            if opcode == 8:
-                self.wfile.write(b"\x88\x02\x03\xe8")  # CLOSE 1000
+def batches(name, count, size=0):
+    """Return what is to be written for a load of so many events, in large pieces."""
+    if name == "mix":
+        turns = -(-count // frames.TURN_EVENTS)
+        return [b"".join(frames.turn(number)) for number in range(turns)]
+    each = {
+        "text": frames.text_delta,
+        "audio": frames.audio_delta,
+        "done": frames.done,
+        "sized": lambda: frames.audio_delta(bytes(size)),
+    }[name]()
+    batch = max(1, BATCH // len(each))
+    whole, rest = divmod(count, batch)
+    return [frames.created(), *[each * batch] * whole, each * rest]
+
+
+def serve(sock, pacer):
+    """Serve one client."""
+    with contextlib.ExitStack() as stack:
+        stack.callback(sock.close)
+        reader = stack.enter_context(sock.makefile("rb", BATCH))
+        stack.enter_context(contextlib.suppress(OSError))  # a client that has had enough
+        name, numbers = shake_hands(sock, reader)
+        if name in {"session", "idle"}:
+            pacer.adopt(sock.dup(), numbers[0] if numbers else 0)
+            return
+        if name not in {"connect", "append", "echo"}:
+            pieces = batches(name, *numbers)
+            skip_frame(reader)
+            for piece in pieces:
+                sock.sendall(piece)
+        answer = frames.audio_delta() if name == "echo" else frames.committed()
+        while (got := skip_frame(reader)) is not None:
+            if got[0] == 8:
+                sock.sendall(b"\x88\x02\x03\xe8")  # CLOSE 1000
                 return
+            if name == "echo" or (name == "append" and got[1] < SMALL):
+                sock.sendall(answer)
 
 
-class Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
+class Paced:
+    """One session whose events come at their times. What it sends is thrown away."""
+
+    def __init__(self, sock, seconds):
+        sock.setblocking(False)
+        self.sock = sock
+        self.schedule = [
+            (second + offset, frame)
+            for second in range(seconds)
+            for offset, frame in frames.second()
+        ]
+        if seconds:
+            self.schedule.append((float(seconds), frames.done()))
+        self.started = None
+        self.next = 0
+        self.unsent = b""
+
+    def due(self):
+        """Return when there is something to do, or None when all is sent."""
+        if self.unsent:
+            return time.monotonic() + 0.005
+        if self.next == len(self.schedule):
+            return None
+        return self.started + self.schedule[self.next][0]
+
+    def send(self):
+        now = time.monotonic() - self.started
+        while self.next < len(self.schedule) and self.schedule[self.next][0] <= now:
+            self.unsent += self.schedule[self.next][1]
+            self.next += 1
+        with contextlib.suppress(BlockingIOError):
+            self.unsent = self.unsent[self.sock.send(self.unsent) :]
 
 
-with Server(("127.0.0.1", 0), Session) as server:
-    print(server.server_address[1], flush=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    sys.stdin.read()
-    server.shutdown()
+class Pacer(threading.Thread):
+    """All paced sessions, in one thread."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.selector = selectors.DefaultSelector()
+        self.arrivals = collections.deque()
+        self.bell, listener = socket.socketpair()
+        self.selector.register(listener, selectors.EVENT_READ)
+        self.buffer = bytearray(BATCH)
+        self.queue = []
+
+    def adopt(self, sock, seconds):
+        self.arrivals.append(Paced(sock, seconds))
+        self.bell.send(b"!")
+
+    def run(self):
+        while True:
+            wait = max(0.0, self.queue[0][0] - time.monotonic()) if self.queue else None
+            for key, _ in self.selector.select(wait):
+                if key.data is None:
+                    key.fileobj.recv(4096)
+                    while self.arrivals:
+                        paced = self.arrivals.popleft()
+                        self.selector.register(paced.sock, selectors.EVENT_READ, paced)
+                else:
+                    self.read(key.data)
+            now = time.monotonic()
+            while self.queue and self.queue[0][0] <= now:
+                paced = heapq.heappop(self.queue)[2]
+                try:
+                    paced.send()
+                except OSError:  # it is gone; reading tells
+                    continue
+                self.plan(paced)
+
+    def plan(self, paced):
+        due = paced.due()
+        if due is not None:
+            heapq.heappush(self.queue, (due, id(paced), paced))
+
+    def read(self, paced):
+        try:
+            size = paced.sock.recv_into(self.buffer)
+        except OSError:
+            size = 0
+        if not size:
+            self.selector.unregister(paced.sock)
+            paced.sock.close()
+        elif paced.started is None:
+            paced.started = time.monotonic()
+            self.plan(paced)
+
+
+def main():
+    pacer = Pacer()
+    pacer.start()
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        print(listener.getsockname()[1], flush=True)
+
+        def accept():
+            while True:
+                sock, _ = listener.accept()
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=serve, args=(sock, pacer), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
