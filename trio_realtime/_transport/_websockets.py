@@ -56,9 +56,8 @@ _UPGRADE_HEADERS: Final = frozenset(
 
 _LENGTH_BYTES: Final = {126: 2, 127: 8}
 _MAX_REASON_BYTES: Final = 123
-_NO_STATUS: Final = 1005
-_LOCAL_CODES: Final = frozenset((1006, 1015))
-"""RFC 6455, 7.4.1: codes that are never sent."""
+_LOCAL_CODES: Final = frozenset((1005, 1006, 1015))
+"""RFC 6455, 7.4.1: codes that are never sent. 1000 goes out in their place."""
 
 _FIN: Final = 0x80
 _COMPRESSED: Final = 0x40
@@ -179,11 +178,8 @@ class WebsocketsFrames:
     def close(self, code: int, reason: str) -> bytes:
         """Make a CLOSE frame; see `FrameLibrary`."""
         # The library's own `Close` refuses codes that a peer may well be answered with.
-        payload = b""
-        if code != _NO_STATUS:
-            cut = reason.encode("utf-8", "replace")[:_MAX_REASON_BYTES]
-            payload = struct.pack("!H", 1000 if code in _LOCAL_CODES else code)
-            payload += cut.decode("utf-8", "ignore").encode()
+        cut = reason.encode("utf-8", "replace")[:_MAX_REASON_BYTES].decode("utf-8", "ignore")
+        payload = struct.pack("!H", 1000 if code in _LOCAL_CODES else code) + cut.encode()
         return Frame(Opcode.CLOSE, payload).serialize(mask=True)
 
     def feed(self, frame: bytes) -> str | bytes | None:
