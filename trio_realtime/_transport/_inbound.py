@@ -101,34 +101,38 @@ class Inbound:
     def feed(self, data: bytes | bytearray) -> list[Seen]:
         """Take the next bytes; add what they complete to `messages`, tell what else was seen."""
         seen: list[Seen] = []
-        if self._is_over:
-            return seen
-        if self._partial:
-            self._partial += data
-            # A large message is looked at when it is whole, not each time that more of it comes.
-            if len(self._partial) < self._needed:
-                return seen
-            data = bytes(self._partial)
-            self._partial.clear()
+        position, size = 0, len(data)
         try:
-            end = self._read_frames(data, seen)
+            while position < size and not self._is_over:
+                if self._partial:
+                    # Just what the frame, or its header, lacks: the rest is not copied.
+                    lacking = self._needed - len(self._partial)
+                    self._partial += data[position : position + lacking]
+                    position += lacking
+                    if len(self._partial) < self._needed:
+                        break
+                    begun, self._partial = bytes(self._partial), bytearray()
+                    self._partial += begun[self._read_frames(begun, 0, seen) :]
+                else:
+                    position = self._read_frames(data, position, seen)
+                    self._partial += data[position:]
+                    position = size
         except LibraryFault as fault:
             self._is_over = True
             seen.append(FaultSeen(fault.code, str(fault)))
-        else:
-            self._partial += data[end:]
         return seen
 
-    def _read_frames(self, data: bytes | bytearray, seen: list[Seen]) -> int:
+    def _read_frames(self, data: bytes | bytearray, position: int, seen: list[Seen]) -> int:
         """Read the frames that are whole; return where the first that is not begins."""
-        position, size = 0, len(data)
-        self._needed = 0
+        size = len(data)
+        self._needed = 2
         while size - position >= 2 and not self._is_over:
             first, length = data[position], data[position + 1]
             start = position + 2
             if length > 125:
                 start += _LENGTH_BYTES.get(length, 0)
                 if start > size:
+                    self._needed = start - position
                     break
                 length = _long_length(length, data[position + 2 : start])
             end = start + length
