@@ -93,7 +93,8 @@ class Link:
             backlog_bytes=options.backlog_bytes,
             doubt_seconds=options.cancel_timeout,
         )
-        self.deadline_moved: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
+        self.watch: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
+        """Where the plumbing waits for a deadline, for the block to be left, and for the end."""
         self.watched_deadline: float = math.inf
         """The deadline of `replies` that the plumbing waits for."""
         self.outbox: Outbox = Outbox(options.outbox_bytes)
@@ -122,6 +123,8 @@ class Link:
         self.loss: Loss | None = None
         self.over: trio.Event = trio.Event()
         """Set when the connection is lost, or closed by us."""
+        self.line_has_ended: bool = False
+        """Whether writing has failed; what came before it may still be read."""
         self.lost_at: float = math.inf
         self.was_told: bool = False
         self.left_unsent: tuple[Frame, ...] = ()
@@ -131,7 +134,7 @@ class Link:
         self._last_fatal_code: str | None = None
 
         # Leaving.
-        self.leaving: trio.Event = trio.Event()
+        self.is_leaving: bool = False
         self.patience: trio.CancelScope = trio.CancelScope()
         """Around the wait for the peer's CLOSE: cancelled by an exception that passes through."""
         self.body_ended_normally: bool = False
@@ -251,7 +254,7 @@ class Link:
 
         Their errors that say "too late" are absorbed. Nothing is sent once the link is ending.
         """
-        if not events or self.loss is not None or self.leaving.is_set():
+        if not events or self.loss is not None or self.is_leaving:
             return
         frames: list[OutgoingFrame] = []
         for event in events:
@@ -267,7 +270,7 @@ class Link:
     def note_deadline(self) -> None:
         """Tell the plumbing if `replies` has something to do sooner than it waits for."""
         if self.replies.deadline < self.watched_deadline:
-            self.deadline_moved.unpark_all()
+            self.watch.unpark_all()
 
     # ---- Losing ----
 
@@ -293,7 +296,7 @@ class Link:
 
     def fail(self, loss: Loss) -> None:
         """Store the facts once, and wake everybody that waits, each with its own error."""
-        if self.loss is not None or self.leaving.is_set():
+        if self.loss is not None or self.is_leaving:
             return
         queued, current = self.outbox.queued, self.outbox.being_written
         waiting = tuple(name for name in self.pending.waiting if name not in queued)
@@ -352,11 +355,12 @@ class Link:
             code: The close code.
             reason: The close reason.
         """
-        if not self.leaving.is_set():
+        if not self.is_leaving:
             self.close_code, self.close_reason = code, reason
             # A deadline on a shield: the server is owed a close frame, not our patience.
             self.scope.deadline = trio.current_time() + self.options.close_timeout
-            self.leaving.set()
+            self.is_leaving = True
+            self.watch.unpark_all()
             # Answers that arrive from now on are dropped, so nobody may go on waiting for one.
             self.pending.fail(self._unanswered())
             self.gate.fail()
@@ -406,7 +410,7 @@ class Link:
         self.touch()
         if self.loss is not None:
             raise self.tell()
-        if self.leaving.is_set():
+        if self.is_leaving:
             raise self._closed_by_us()
 
     @property
@@ -449,7 +453,12 @@ class Link:
         self.replies.end()
         for tap in self.taps:
             tap.end()
+        self.note_over()
+
+    def note_over(self) -> None:
+        """Nothing more will be carried."""
         self.over.set()
+        self.watch.unpark_all()
 
     def _new_stream(self, backlog_bytes: int, *, is_tap: bool) -> EventStream:
         return EventStream(self, backlog_bytes=backlog_bytes, is_tap=is_tap)

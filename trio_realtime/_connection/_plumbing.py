@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from typing import Final, TypeAlias, cast
 
 import trio
@@ -50,7 +51,7 @@ async def run(link: Link, connect: Connect, dialect: Dialect) -> None:
         # Our inner nursery is nobody's business: one level of grouping is the caller's nursery.
         inner = _only_one(group)
         raise inner from inner.__cause__
-    if link.loss is not None and not link.leaving.is_set():
+    if link.loss is not None and not link.is_leaving:
         # Out of the shield: nothing but the cancellation leaves a block that is being cancelled.
         await trio.lowlevel.checkpoint_if_cancelled()
         raise link.tell()
@@ -77,13 +78,12 @@ async def _live(link: Link, nursery: trio.Nursery, connect: Connect, dialect: Di
         link.opening_scope.cancel()
         return
     link.note_connected(transport)
-    line_ended, reader_ended = trio.Event(), trio.Event()
-    nursery.start_soon(_read, link, transport, dialect, line_ended, reader_ended)
-    nursery.start_soon(_write, link, transport, line_ended, reader_ended)
+    reader_ended = trio.Event()
+    nursery.start_soon(_read, link, transport, dialect, reader_ended)
+    nursery.start_soon(_write, link, transport, reader_ended)
     nursery.start_soon(heartbeat, link, transport)
-    nursery.start_soon(_keep_deadlines, link)
-    nursery.start_soon(_leave, link, transport, reader_ended)
-    await link.over.wait()
+    leave = partial(nursery.start_soon, _leave, link, transport, reader_ended)
+    await _keep_watch(link, leave)
     if link.loss is not None and link.loss.info.closed_by != "network":
         # The answer to the server's CLOSE, or a CLOSE for what it did wrong: let it out.
         with trio.move_on_after(link.options.close_timeout):
@@ -92,17 +92,13 @@ async def _live(link: Link, nursery: trio.Nursery, connect: Connect, dialect: Di
 
 @trio.lowlevel.enable_ki_protection
 async def _read(
-    link: Link,
-    transport: Transport,
-    dialect: Dialect,
-    line_ended: trio.Event,
-    reader_ended: trio.Event,
+    link: Link, transport: Transport, dialect: Dialect, reader_ended: trio.Event
 ) -> None:
     try:
         while True:
-            if not _may_read(link, line_ended):
-                await _wait_for_room(link, line_ended)
-            if link.budget.is_overrun and not (line_ended.is_set() or link.leaving.is_set()):
+            if not _may_read(link):
+                await _wait_for_room(link)
+            if link.budget.is_overrun and not (link.line_has_ended or link.is_leaving):
                 limit = link.budget.hard_limit
                 info = CloseInfo(None, "", "us")
                 link.fail(Loss(info, "overflow", limit=limit, url=link.url))
@@ -112,22 +108,24 @@ async def _read(
             # every buffer it belongs to before anything else can happen.
             with contextlib.suppress(trio.WouldBlock):
                 while True:
-                    if not link.leaving.is_set() and link.loss is None:
+                    if not link.is_leaving and link.loss is None:
                         link.dispatch(decode_server(frame, dialect), weight_of(frame))
                     if not link.budget.has_room:
                         break
                     frame = transport.receive_nowait()
+            # Not kept until the next one comes: it may be large.
+            del frame
     except TransportClosed as facts:
         link.lose(facts)
     finally:
         reader_ended.set()
 
 
-def _may_read(link: Link, line_ended: trio.Event) -> bool:
-    return link.budget.may_read or line_ended.is_set() or link.outbox.is_stuck
+def _may_read(link: Link) -> bool:
+    return link.budget.may_read or link.line_has_ended or link.outbox.is_stuck
 
 
-async def _wait_for_room(link: Link, line_ended: trio.Event) -> None:
+async def _wait_for_room(link: Link) -> None:
     if not link.said_paused:
         link.said_paused = True
         log.warning(
@@ -137,7 +135,7 @@ async def _wait_for_room(link: Link, line_ended: trio.Event) -> None:
         )
     link.reader_paused = True
     try:
-        while not _may_read(link, line_ended):
+        while not _may_read(link):
             writing = link.outbox.current
             with trio.move_on_after(STUCK_SECONDS) as patience:
                 await link.room.park()
@@ -152,9 +150,7 @@ async def _wait_for_room(link: Link, line_ended: trio.Event) -> None:
 
 
 @trio.lowlevel.enable_ki_protection
-async def _write(
-    link: Link, transport: Transport, line_ended: trio.Event, reader_ended: trio.Event
-) -> None:
+async def _write(link: Link, transport: Transport, reader_ended: trio.Event) -> None:
     while True:
         entry = await link.outbox.take()
         try:
@@ -162,11 +158,11 @@ async def _write(
         except TransportClosed as facts:
             # A send may be told of the end before what came before it was read. That is a handful
             # of messages, all of them here; the reader takes them and then says what happened.
-            line_ended.set()
+            link.line_has_ended = True
             link.room.unpark_all()
             await reader_ended.wait()
             link.lose(facts)
-            link.over.set()
+            link.note_over()
             return
         link.outbox.finish(entry)
         # Not kept until the next one comes: it may be large, or the last of a response.
@@ -181,19 +177,25 @@ async def _write_entry(link: Link, transport: Transport, entry: Entry) -> None:
         await transport.send(frame.text)
 
 
-@trio.lowlevel.enable_ki_protection
-async def _keep_deadlines(link: Link) -> None:
-    """Open the gate and send cancels when it is time: nobody else may be there to do it."""
-    while True:
+async def _keep_watch(link: Link, leave: Callable[[], None]) -> None:
+    """Wait until the connection is over.
+
+    Until then open the gate and send cancels when it is time, for nobody else may be there to do
+    it, and begin to close when the block is left.
+    """
+    is_leaving = False
+    while not link.over.is_set():
+        if link.is_leaving and not is_leaving:
+            is_leaving = True
+            leave()
         link.watched_deadline = link.replies.deadline
         with trio.move_on_at(link.watched_deadline):
-            await link.deadline_moved.park()
+            await link.watch.park()
         link.replies.advance(trio.current_time())
 
 
 @trio.lowlevel.enable_ki_protection
 async def _leave(link: Link, transport: Transport, reader_ended: trio.Event) -> None:
-    await link.leaving.wait()
     await link.outbox.wait_idle()
     with contextlib.suppress(TransportClosed):
         await transport.send_close(link.close_code, link.close_reason)
@@ -202,7 +204,7 @@ async def _leave(link: Link, transport: Transport, reader_ended: trio.Event) -> 
         # Their CLOSE or the end of the line. A peer that answers with neither is cut off by the
         # outer scope's deadline; that is no error (the server is known for it).
         await reader_ended.wait()
-    link.over.set()
+    link.note_over()
 
 
 async def _drain(transport: Transport) -> None:
@@ -212,7 +214,7 @@ async def _drain(transport: Transport) -> None:
 
 async def _wait_until_told(link: Link) -> None:
     """Wait until the body ends, or until nobody else would hear of the loss."""
-    while not link.leaving.is_set() and (left := link.silence_left()) > 0:
+    while not link.is_leaving and (left := link.silence_left()) > 0:
         with trio.move_on_after(left):
             await link.changed.park()
 
