@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
 from typing import Final, TypeAlias, cast
 
 import trio
@@ -82,8 +81,7 @@ async def _live(link: Link, nursery: trio.Nursery, connect: Connect, dialect: Di
     nursery.start_soon(_read, link, transport, dialect, reader_ended)
     nursery.start_soon(_write, link, transport, reader_ended)
     nursery.start_soon(heartbeat, link, transport)
-    leave = partial(nursery.start_soon, _leave, link, transport, reader_ended)
-    await _keep_watch(link, leave)
+    await _keep_watch(link, nursery, transport, reader_ended)
     if link.loss is not None and link.loss.info.closed_by != "network":
         # The answer to the server's CLOSE, or a CLOSE for what it did wrong: let it out.
         with trio.move_on_after(link.options.close_timeout):
@@ -177,7 +175,9 @@ async def _write_entry(link: Link, transport: Transport, entry: Entry) -> None:
         await transport.send(frame.text)
 
 
-async def _keep_watch(link: Link, leave: Callable[[], None]) -> None:
+async def _keep_watch(
+    link: Link, nursery: trio.Nursery, transport: Transport, reader_ended: trio.Event
+) -> None:
     """Wait until the connection is over.
 
     Until then open the gate and send cancels when it is time, for nobody else may be there to do
@@ -187,7 +187,7 @@ async def _keep_watch(link: Link, leave: Callable[[], None]) -> None:
     while not link.over.is_set():
         if link.is_leaving and not is_leaving:
             is_leaving = True
-            leave()
+            nursery.start_soon(_leave, link, transport, reader_ended)
         link.watched_deadline = link.replies.deadline
         with trio.move_on_at(link.watched_deadline):
             await link.watch.park()
