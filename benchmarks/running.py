@@ -176,6 +176,7 @@ class Bench:
             "OPENAI_BASE_URL": base_url,
             "OPENAI_NODE": rivals.openai_node or "",
             "NO_PROXY": "127.0.0.1",
+            "PYTHONDONTWRITEBYTECODE": "",  # unset: an installed package has its byte code
         }
 
     def there(self, clients: Iterable[str]) -> list[str]:
