@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, final
 
@@ -123,6 +123,11 @@ _RESPONSE: Final[Mapping[tuple[str, ...], Mapping[str, str]]] = {
 }
 """Where the usage of a response has each of its numbers, and what they are called there."""
 
+_TRANSCRIPTION: Final = {
+    "transcription_input_tokens": "input_tokens",
+    "transcription_output_tokens": "output_tokens",
+}
+
 METERED: Final[frozenset[type[object]]] = frozenset(
     {ResponseDone, ConversationItemInputAudioTranscriptionCompleted, InvalidEvent}
 )
@@ -137,7 +142,7 @@ class UsageMeter:
     """
 
     def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+        self._counts: defaultdict[str, int] = defaultdict(int)
         self._seconds: float = 0.0
         self._responses = RecentIds(_KNOWN_IDS)
         self._transcriptions = RecentIds(_KNOWN_IDS)
@@ -165,9 +170,7 @@ class UsageMeter:
         counts["responses"] += 1
         counts["responses_without_usage"] += usage is None
         for path, names in _RESPONSE.items():
-            told = fields_at(usage, *path)
-            for name, wire_name in names.items():
-                counts[name] += _count(told.get(wire_name))
+            self._add(fields_at(usage, *path), names)
 
     def _count_transcription(self, event: ServerEvent) -> None:
         item_id = text_at(event, "item_id")
@@ -181,17 +184,15 @@ class UsageMeter:
         counts = self._counts
         counts["transcriptions"] += 1
         counts["transcriptions_without_usage"] += usage is None
-        counts["transcription_input_tokens"] += _count(told.get("input_tokens"))
-        counts["transcription_output_tokens"] += _count(told.get("output_tokens"))
-        self._seconds += _number(told.get("seconds"))
+        self._add(told, _TRANSCRIPTION)
+        seconds = told.get("seconds")
+        if type(seconds) is int or (isinstance(seconds, float) and math.isfinite(seconds)):
+            self._seconds += seconds
 
-
-def _count(told: object) -> int:
-    # An event that did not validate may hold anything.
-    return told if isinstance(told, int) and not isinstance(told, bool) else 0
-
-
-def _number(told: object) -> float:
-    if isinstance(told, float) and math.isfinite(told):
-        return told
-    return _count(told)
+    def _add(self, told: Mapping[str, object], names: Mapping[str, str]) -> None:
+        counts = self._counts
+        for name, wire_name in names.items():
+            found = told.get(wire_name)
+            # An event that did not validate may hold anything; a bool is no number either.
+            if type(found) is int:
+                counts[name] += found
