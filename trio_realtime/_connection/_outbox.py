@@ -30,7 +30,7 @@ class Entry:
         self.is_awaited: bool = is_awaited
         self.is_own: bool = is_own
         """Whether the library sends it by itself: nobody is told when it cannot be written."""
-        self.weight: int = sum(_bytes_in(frame.text) for frame in frames)
+        self.weight: int = sum([_bytes_in(frame.text) for frame in frames])
         self.result: outcome.Outcome[None] | None = None
         self.done: trio.Event = trio.Event()
 

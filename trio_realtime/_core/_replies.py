@@ -243,7 +243,8 @@ class Replies:
         """Give the event to its response's listener; say whether it is the connection's instead."""
         if not self.are_routed:
             return True
-        response_id = self._response_of(event)
+        kind = _type_of(event)
+        response_id = self._response_of(kind, event)
         if response_id is None:
             return True
         if response_id in self._doubts:
@@ -252,7 +253,7 @@ class Replies:
         if handle is None:
             return response_id not in self._stragglers
         handle.listener.take(event, weight)
-        if _type_of(event) == "response.done":
+        if kind == "response.done":
             handle.is_done = True
             if response_id in self._left:
                 self._give_up(response_id)
@@ -406,9 +407,8 @@ class Replies:
         del self._handles[response_id]
         self._straggle(response_id)
 
-    def _response_of(self, event: ServerEvent) -> str | None:
+    def _response_of(self, kind: str, event: ServerEvent) -> str | None:
         """The response that an event belongs to; None for events of the session."""
-        kind = _type_of(event)
         if not kind.startswith("response."):
             return None
         if kind == "response.created":

@@ -42,8 +42,6 @@ from trio_realtime._response._views import AudioView, ReplyView
 from trio_realtime.errors import ResponseFailedError
 from trio_realtime.events import (
     ResponseDone,
-    ResponseOutputAudioDelta,
-    ResponseOutputItemDone,
     ServerEvent,
 )
 from trio_realtime.types import AudioFormat, Response, Session, StatusDetails
@@ -182,9 +180,9 @@ class ReplySink:
             self._audio.deliver(outcome.Value(audio), weight)
 
     def _listen(self, event: ServerEvent) -> None:
-        if isinstance(event, ResponseOutputAudioDelta):
+        if event.type == "response.output_audio.delta":
             self.hearing.received(event.item_id, event.content_index, len(event.delta))
-        elif isinstance(event, ResponseOutputItemDone):
+        elif event.type == "response.output_item.done":
             item_id = text_at(event.item, "id")
             if self._hearing is not None and item_id is not None:
                 self._hearing.item_done(item_id)
