@@ -102,7 +102,9 @@ class Doubts:
     @property
     def deadline(self) -> float:
         """When the next doubt has lasted long enough; infinite while there is none."""
-        return min((each.until for each in self._lingering.values()), default=math.inf)
+        if not self._lingering:
+            return math.inf
+        return min(each.until for each in self._lingering.values())
 
     def resolved(self, now: float) -> list[Lingering]:
         """Take out the doubts that have lasted long enough."""

@@ -146,9 +146,12 @@ class Gate:
     @property
     def deadline(self) -> float:
         """When `advance` will change something; `math.inf` when only an event can."""
+        # Asked after every event that moves the gate, and mostly there is nothing to wait for.
         ends = [self._line.deadline]
-        ends += [running.until for running in self._running.values()]
-        ends += [turn.until for turn in self._turns.values()]
+        if self._running:
+            ends += [running.until for running in self._running.values()]
+        if self._turns:
+            ends += [turn.until for turn in self._turns.values()]
         if self._blocker is not None:
             ends.append(self._blocker.until)
         return min(ends)

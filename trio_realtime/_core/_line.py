@@ -73,6 +73,8 @@ class Line:
     @property
     def deadline(self) -> float:
         """When `advance` will change something; `math.inf` when never."""
+        if not self._waiting:
+            return math.inf
         return min(
             (ticket.returns_by for ticket in self._waiting if ticket.returns_by is not None),
             default=math.inf,
