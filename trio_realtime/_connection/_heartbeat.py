@@ -30,7 +30,7 @@ async def heartbeat(link: Link, transport: Transport) -> None:
     while True:
         if link.reader_paused:
             # Nobody reads, so a pong would not be seen either: no verdict, and then afresh.
-            await link.resumed.park()
+            await link.changed.park()
             continue
         # Until a time, not for a while: what remains of a while can be too little to add to the
         # clock's reading, and a clock that only sleepers advance would stand still.

@@ -93,15 +93,15 @@ class Link:
             backlog_bytes=options.backlog_bytes,
             doubt_seconds=options.cancel_timeout,
         )
-        self.watch: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
-        """Where the plumbing waits for a deadline, for the block to be left, and for the end."""
+        self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
+        """Where the plumbing and the opening wait, each for what it looks at: one for all that
+        seldom changes, for every event of its own is paid for by each idle connection."""
         self.watched_deadline: float = math.inf
         """The deadline of `replies` that the plumbing waits for."""
         self.outbox: Outbox = Outbox(options.outbox_bytes)
         self.stream: EventStream = self._new_stream(options.backlog_bytes, is_tap=False)
         self.taps: list[EventStream] = []
         self.room: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
-        self.resumed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self.reader_paused: bool = False
         self.said_paused: bool = False
         self.resumed_at: float = trio.current_time()
@@ -109,9 +109,9 @@ class Link:
 
         # Opening: plumbing never raises here, it stores facts and wakes the opening task.
         self.stage: str = "tcp"
-        self.connected: trio.Event = trio.Event()
         self.connect_error: Exception | None = None
-        self.session_created: trio.Event = trio.Event()
+        self.has_session: bool = False
+        """Whether a session was announced, valid or not."""
         self.refusal: ServerError | None = None
         self.is_open: bool = False
         self.opens_at: Literal["connected", "session.created", "session.updated"] = "connected"
@@ -123,14 +123,14 @@ class Link:
         self.loss: Loss | None = None
         self.over: trio.Event = trio.Event()
         """Set when the connection is lost, or closed by us."""
-        self.line_has_ended: bool = False
-        """Whether writing has failed; what came before it may still be read."""
+        self.writing_has_failed: bool = False
+        """What came before that may still be read."""
+        self.reading_has_ended: bool = False
         self.lost_at: float = math.inf
         self.was_told: bool = False
         self.left_unsent: tuple[Frame, ...] = ()
         """Frames of `send_nowait`, for which nobody waits, that could not be written."""
         self.touched_at: float = -math.inf
-        self.changed: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self._last_fatal_code: str | None = None
 
         # Leaving.
@@ -216,10 +216,11 @@ class Link:
         """The upgrade is done."""
         self.transport = transport
         self.is_open = self.opens_at == "connected"
-        self.connected.set()
+        self.changed.unpark_all()
 
     def _note_session(self) -> None:
-        self.session_created.set()
+        self.has_session = True
+        self.changed.unpark_all()
         # At once, and not when the opening task runs: what comes next is the program's.
         self.is_open = self.is_open or self.opens_at == "session.created"
 
@@ -270,7 +271,7 @@ class Link:
     def note_deadline(self) -> None:
         """Tell the plumbing if `replies` has something to do sooner than it waits for."""
         if self.replies.deadline < self.watched_deadline:
-            self.watch.unpark_all()
+            self.changed.unpark_all()
 
     # ---- Losing ----
 
@@ -360,7 +361,6 @@ class Link:
             # A deadline on a shield: the server is owed a close frame, not our patience.
             self.scope.deadline = trio.current_time() + self.options.close_timeout
             self.is_leaving = True
-            self.watch.unpark_all()
             # Answers that arrive from now on are dropped, so nobody may go on waiting for one.
             self.pending.fail(self._unanswered())
             self.gate.fail()
@@ -458,7 +458,7 @@ class Link:
     def note_over(self) -> None:
         """Nothing more will be carried."""
         self.over.set()
-        self.watch.unpark_all()
+        self.changed.unpark_all()
 
     def _new_stream(self, backlog_bytes: int, *, is_tap: bool) -> EventStream:
         return EventStream(self, backlog_bytes=backlog_bytes, is_tap=is_tap)

@@ -63,7 +63,7 @@ async def open_link(
                 yield
         except BaseException:
             link.leave("failing")
-            if not link.connected.is_set():
+            if link.transport is None:
                 link.scope.cancel()
             raise
         # Nothing is awaited between the body's end and the nursery's: closing is the plumbing's.
@@ -82,10 +82,12 @@ async def _wait_open(
     """Wait until the link is open; return the error if it is not to be."""
     with trio.move_on_after(link.options.connect_timeout):
         with link.opening_scope:
-            await link.connected.wait()
+            while link.transport is None:
+                await link.changed.park()
             if awaits_session:
                 link.stage = "session.created"
-                await link.session_created.wait()
+                while not link.has_session:
+                    await link.changed.park()
             if configure is not None:
                 link.stage = "session.updated"
                 if (refused := await _configure(link, configure)) is not None:

@@ -77,11 +77,10 @@ async def _live(link: Link, nursery: trio.Nursery, connect: Connect, dialect: Di
         link.opening_scope.cancel()
         return
     link.note_connected(transport)
-    reader_ended = trio.Event()
-    nursery.start_soon(_read, link, transport, dialect, reader_ended)
-    nursery.start_soon(_write, link, transport, reader_ended)
+    nursery.start_soon(_read, link, transport, dialect)
+    nursery.start_soon(_write, link, transport)
     nursery.start_soon(heartbeat, link, transport)
-    await _keep_watch(link, nursery, transport, reader_ended)
+    await _keep_watch(link, nursery, transport)
     if link.loss is not None and link.loss.info.closed_by != "network":
         # The answer to the server's CLOSE, or a CLOSE for what it did wrong: let it out.
         with trio.move_on_after(link.options.close_timeout):
@@ -89,14 +88,12 @@ async def _live(link: Link, nursery: trio.Nursery, connect: Connect, dialect: Di
 
 
 @trio.lowlevel.enable_ki_protection
-async def _read(
-    link: Link, transport: Transport, dialect: Dialect, reader_ended: trio.Event
-) -> None:
+async def _read(link: Link, transport: Transport, dialect: Dialect) -> None:
     try:
         while True:
             if not _may_read(link):
                 await _wait_for_room(link)
-            if link.budget.is_overrun and not (link.line_has_ended or link.is_leaving):
+            if link.budget.is_overrun and not (link.writing_has_failed or link.is_leaving):
                 limit = link.budget.hard_limit
                 info = CloseInfo(None, "", "us")
                 link.fail(Loss(info, "overflow", limit=limit, url=link.url))
@@ -116,11 +113,12 @@ async def _read(
     except TransportClosed as facts:
         link.lose(facts)
     finally:
-        reader_ended.set()
+        link.reading_has_ended = True
+        link.changed.unpark_all()
 
 
 def _may_read(link: Link) -> bool:
-    return link.budget.may_read or link.line_has_ended or link.outbox.is_stuck
+    return link.budget.may_read or link.writing_has_failed or link.outbox.is_stuck
 
 
 async def _wait_for_room(link: Link) -> None:
@@ -144,11 +142,11 @@ async def _wait_for_room(link: Link) -> None:
     finally:
         link.reader_paused = False
         link.resumed_at = trio.current_time()
-        link.resumed.unpark_all()
+        link.changed.unpark_all()
 
 
 @trio.lowlevel.enable_ki_protection
-async def _write(link: Link, transport: Transport, reader_ended: trio.Event) -> None:
+async def _write(link: Link, transport: Transport) -> None:
     while True:
         entry = await link.outbox.take()
         try:
@@ -156,9 +154,9 @@ async def _write(link: Link, transport: Transport, reader_ended: trio.Event) -> 
         except TransportClosed as facts:
             # A send may be told of the end before what came before it was read. That is a handful
             # of messages, all of them here; the reader takes them and then says what happened.
-            link.line_has_ended = True
+            link.writing_has_failed = True
             link.room.unpark_all()
-            await reader_ended.wait()
+            await _wait_reading_ended(link)
             link.lose(facts)
             link.note_over()
             return
@@ -175,9 +173,7 @@ async def _write_entry(link: Link, transport: Transport, entry: Entry) -> None:
         await transport.send(frame.text)
 
 
-async def _keep_watch(
-    link: Link, nursery: trio.Nursery, transport: Transport, reader_ended: trio.Event
-) -> None:
+async def _keep_watch(link: Link, nursery: trio.Nursery, transport: Transport) -> None:
     """Wait until the connection is over.
 
     Until then open the gate and send cancels when it is time, for nobody else may be there to do
@@ -187,15 +183,15 @@ async def _keep_watch(
     while not link.over.is_set():
         if link.is_leaving and not is_leaving:
             is_leaving = True
-            nursery.start_soon(_leave, link, transport, reader_ended)
+            nursery.start_soon(_leave, link, transport)
         link.watched_deadline = link.replies.deadline
         with trio.move_on_at(link.watched_deadline):
-            await link.watch.park()
+            await link.changed.park()
         link.replies.advance(trio.current_time())
 
 
 @trio.lowlevel.enable_ki_protection
-async def _leave(link: Link, transport: Transport, reader_ended: trio.Event) -> None:
+async def _leave(link: Link, transport: Transport) -> None:
     await link.outbox.wait_idle()
     with contextlib.suppress(TransportClosed):
         await transport.send_close(link.close_code, link.close_reason)
@@ -203,8 +199,13 @@ async def _leave(link: Link, transport: Transport, reader_ended: trio.Event) -> 
     with link.patience:
         # Their CLOSE or the end of the line. A peer that answers with neither is cut off by the
         # outer scope's deadline; that is no error (the server is known for it).
-        await reader_ended.wait()
+        await _wait_reading_ended(link)
     link.note_over()
+
+
+async def _wait_reading_ended(link: Link) -> None:
+    while not link.reading_has_ended:
+        await link.changed.park()
 
 
 async def _drain(transport: Transport) -> None:
