@@ -27,9 +27,9 @@ COLOURS = {
     TRIO_WEBSOCKET: ("#98a1ab", "#6e7781"),
     WEBSOCKETS: ("#c3cad1", "#4a525b"),
 }
-WIDTH, LEFT, RIGHT = 860, 245, 120
+WIDTH, LEFT, RIGHT = 860, 275, 80
 BAR, GAP, HEAD, FOOT = 13, 16, 92, 34
-MOST = 1.3  # times openai-python: longer bars are cut
+MOST = 2.5  # times openai-python: longer bars are cut
 
 SUBTITLE = (
     "Medians; shorter is better. All clients in turn, against one server that sends from memory."
@@ -98,8 +98,10 @@ def legend(clients: list[str]) -> Iterator[str]:
 
 def chart(groups: list[tuple[Figure, dict[str, float]]]) -> Iterator[str]:
     y, room = HEAD, WIDTH - LEFT - RIGHT
+    longest = max((max(bars.values()) / bars[OPENAI] for _, bars in groups), default=1.0)
+    most = min(longest, MOST)
     end = sum(BAR * len(bars) + GAP for _, bars in groups) + HEAD - GAP + 4
-    one = LEFT + room / MOST
+    one = LEFT + room / most
     yield f'<line class="line" x1="{one:.1f}" x2="{one:.1f}" y1="{HEAD - 6}" y2="{end}"/>'
     for figure, bars in groups:
         middle = y + BAR * len(bars) / 2 + 4
@@ -107,13 +109,13 @@ def chart(groups: list[tuple[Figure, dict[str, float]]]) -> Iterator[str]:
         yield f'<text x="{LEFT - 12}" y="{middle:.1f}" text-anchor="end">{title}</text>'
         for client, value in bars.items():
             share = value / bars[OPENAI]
-            width = max(1.0, min(share, MOST) / MOST * room)
+            width = max(1.0, min(share, most) / most * room)
             yield (
                 f'<rect class="{client_class(client)}" x="{LEFT}" y="{y + 1}" '
                 f'width="{width:.1f}" height="{BAR - 2}" rx="2"/>'
             )
             text = quantity(value, figure.unit)
-            if share > MOST:
+            if share > most:
                 text = f"… {text}"
             yield f'<text class="small" x="{LEFT + width + 6:.1f}" y="{y + BAR - 3}">{text}</text>'
             y += BAR
