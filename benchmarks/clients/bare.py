@@ -114,11 +114,12 @@ async def idle(connect, sessions):
         gauge.report_and_stop({"memory": (gauge.memory() - before) / sessions})
 
 
-async def talk(put, seconds):
+async def talk(put, seconds, ended):
     start = trio.current_time()
     for n in range(seconds * frames.APPENDS_PER_SECOND):
         await trio.sleep_until(start + n / frames.APPENDS_PER_SECOND)
         await put(appended(frames.PCM_20_MS))
+    ended.release()
 
 
 async def sessions(connect, sessions, seconds):
@@ -129,7 +130,7 @@ async def sessions(connect, sessions, seconds):
             await get()
             task_status.started()
             await go.wait()
-            nursery.start_soon(talk, put, seconds)
+            nursery.start_soon(talk, put, seconds, ended)
             for _ in range(seconds * len(frames.second()) + 1):
                 await get()
             ended.release()
@@ -141,7 +142,7 @@ async def sessions(connect, sessions, seconds):
             await nursery.start(one)
         watch = gauge.Watch()
         go.set()
-        for _ in range(sessions):
+        for _ in range(2 * sessions):  # all is heard, and all is said
             await ended.acquire()
         took = watch.stop(sessions * seconds)
         gauge.report_and_stop(took | {"memory": (gauge.memory() - before) / sessions})

@@ -134,11 +134,12 @@ async def idle(connect, sessions):
     gauge.report_and_stop({"memory": (gauge.memory() - before) / sessions})
 
 
-async def talk(conn, seconds):
+async def talk(conn, seconds, ended):
     start = time.monotonic()
     for n in range(seconds * frames.APPENDS_PER_SECOND):
         await asyncio.sleep(max(0.0, start + n / frames.APPENDS_PER_SECOND - time.monotonic()))
         await conn.input_audio_buffer.append(audio=encoded(frames.PCM_20_MS))
+    ended.release()
 
 
 async def sessions(connect, sessions, seconds):
@@ -150,7 +151,7 @@ async def sessions(connect, sessions, seconds):
         async with connect(f"session-{seconds}") as conn:
             started.set_result(None)
             await go.wait()
-            talking = asyncio.create_task(talk(conn, seconds))
+            talking = asyncio.create_task(talk(conn, seconds, ended))
             async for event in conn:
                 match event.type:
                     case frames.AUDIO:
@@ -166,7 +167,7 @@ async def sessions(connect, sessions, seconds):
         await asyncio.wait([started, tasks[-1]], return_when=asyncio.FIRST_COMPLETED)
     watch = gauge.Watch()
     go.set()
-    for _ in range(sessions):
+    for _ in range(2 * sessions):  # all is heard, and all is said
         await ended.acquire()
     took = watch.stop(sessions * seconds)
     gauge.report_and_stop(took | {"memory": (gauge.memory() - before) / sessions})

@@ -125,11 +125,12 @@ async def idle(connect, sessions):
         gauge.report_and_stop({"memory": (gauge.memory() - before) / sessions})
 
 
-async def talk(conn, seconds):
+async def talk(conn, seconds, ended):
     start = trio.current_time()
     for n in range(seconds * frames.APPENDS_PER_SECOND):
         await trio.sleep_until(start + n / frames.APPENDS_PER_SECOND)
         await conn.input_audio_buffer.append(frames.PCM_20_MS)
+    ended.release()
 
 
 async def sessions(connect, sessions, seconds):
@@ -140,7 +141,7 @@ async def sessions(connect, sessions, seconds):
         async with connect(f"session-{seconds}") as conn, trio.open_nursery() as nursery:
             task_status.started()
             await go.wait()
-            nursery.start_soon(talk, conn, seconds)
+            nursery.start_soon(talk, conn, seconds, ended)
             async for event in conn:
                 match event:
                     case ResponseOutputAudioDelta(delta=delta):
@@ -156,7 +157,7 @@ async def sessions(connect, sessions, seconds):
             await nursery.start(one)
         watch = gauge.Watch()
         go.set()
-        for _ in range(sessions):
+        for _ in range(2 * sessions):  # all is heard, and all is said
             await ended.acquire()
         took = watch.stop(sessions * seconds)
         gauge.report_and_stop(took | {"memory": (gauge.memory() - before) / sessions})
