@@ -204,7 +204,8 @@ ROWS: Final = (
                 "growth",
                 "memory in use after 60 simulated minutes, by that after 10",
                 "x",
-                (Goal(OURS, None, "share", 1.05), Goal(OURS_WEBSOCKETS, None, "share", 1.05)),
+                # Not 1: the tables of recent ids are still filling up, to their limits.
+                (Goal(OURS, None, "share", 1.1), Goal(OURS_WEBSOCKETS, None, "share", 1.1)),
             ),
             Figure("memory", "memory of the process then", "B", memory=True),
         ),
