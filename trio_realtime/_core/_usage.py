@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trio_realtime.events import ServerEvent
 
 # A duplicate comes within the same turn.
-_KNOWN_IDS: Final = 1024
+_KNOWN_IDS: Final = 128
 
 
 @final
