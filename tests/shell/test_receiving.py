@@ -255,11 +255,40 @@ async def test_a_send_to_a_server_that_writes_before_it_reads_does_not_wait_for_
         options = Options(inbox_bytes=600 * KIB)
         async with open_realtime("m", endpoint=endpoint, options=options) as conn:
             await conn.receive()
-            await trio.testing.wait_all_tasks_blocked()
+            # Longer than the reader waits for a program that is behind.
+            await trio.sleep(1)
             assert conn.statistics().reader_paused
             with trio.fail_after(10):
                 await conn.input_audio_buffer.append(bytes(100_000))
             assert numbers([await conn.receive() for _ in range(200)]) == list(range(200))
+
+
+async def test_reading_stays_near_a_program_that_reads_as_well(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with line_to(speaks(400, size=4 * KIB), capacity=10_000 * KIB) as endpoint:
+        async with open_realtime("m", endpoint=endpoint) as conn:
+            held = 0
+            while not isinstance(event := await conn.receive(), UnknownEvent) or (
+                event.data["number"] != 399
+            ):
+                held = max(held, conn.statistics().inbox_bytes)
+            # Some hundred events, and what one more read brings.
+            assert 100 * KIB < held < 400 * KIB
+    assert trio.current_time() < 0.01
+
+
+# promise 8
+async def test_reading_goes_on_without_a_program_that_stopped_reading(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with line_to(speaks(2000, size=4 * KIB)) as endpoint:
+        async with open_realtime("m", endpoint=endpoint) as conn:
+            await conn.receive()
+            await trio.sleep(10)
+            assert conn.statistics().frames_in == 2001
+            assert not conn.statistics().reader_paused
+            assert numbers([await conn.receive() for _ in range(2000)]) == list(range(2000))
 
 
 async def test_waiting_on_an_empty_tap_keeps_the_reader_going() -> None:

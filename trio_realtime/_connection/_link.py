@@ -103,6 +103,8 @@ class Link:
         self.taps: list[EventStream] = []
         self.room: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self.reader_paused: bool = False
+        self.lets_catch_up: bool = False
+        """Whether the reader waits a moment for a program that is behind."""
         self.said_paused: bool = False
         self.resumed_at: float = trio.current_time()
         """When the reader last went on after a pause; the heartbeat starts afresh there."""
@@ -154,6 +156,8 @@ class Link:
     def room_changed(self) -> None:
         """Wake the reader if it waits for room or for a reason to read on."""
         if self.reader_paused and self.budget.may_read:
+            self.room.unpark_all()
+        elif self.lets_catch_up and self.budget.is_caught_up:
             self.room.unpark_all()
 
     def end_error(self) -> ConnectionClosedError | None:

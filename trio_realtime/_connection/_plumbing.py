@@ -22,6 +22,13 @@ from trio_realtime._transport import Transport, TransportClosed
 from trio_realtime.errors import CloseInfo
 from trio_realtime.events import Dialect, decode_server
 
+AHEAD_SECONDS: Final = 0.01
+"""How long the reader waits for a program that reads as well, but not as fast. No ping and no CLOSE
+need be noticed sooner."""
+
+AHEAD_READS: Final = 16
+"""How many times it reads on when that program did not catch up: it is busy with something else."""
+
 STUCK_SECONDS: Final = 1.0
 """How long one frame may take to write before a paused reader takes it for stuck. A big one on a
 slow link may be wrongly suspected, which costs no more than some reading ahead."""
@@ -89,6 +96,7 @@ async def _live(link: Link, nursery: trio.Nursery, connect: Connect, dialect: Di
 
 @trio.lowlevel.enable_ki_protection
 async def _read(link: Link, transport: Transport, dialect: Dialect) -> None:
+    reads = 0
     try:
         while True:
             if not _may_read(link):
@@ -110,6 +118,10 @@ async def _read(link: Link, transport: Transport, dialect: Dialect) -> None:
                     frame = transport.receive_nowait()
             # Not kept until the next one comes: it may be large.
             del frame
+            if reads > 0:
+                reads -= 1
+            elif link.budget.is_ahead and not await _let_catch_up(link):
+                reads = AHEAD_READS
     except TransportClosed as facts:
         link.lose(facts)
     finally:
@@ -119,6 +131,18 @@ async def _read(link: Link, transport: Transport, dialect: Dialect) -> None:
 
 def _may_read(link: Link) -> bool:
     return link.budget.may_read or link.writing_has_failed or link.outbox.is_stuck
+
+
+async def _let_catch_up(link: Link) -> bool:
+    """Let the program take most of what is here; say whether it did so soon.
+
+    What is held for long costs the garbage collector more than all else that is done with it.
+    """
+    link.lets_catch_up = True
+    with trio.move_on_after(AHEAD_SECONDS) as patience:
+        await link.room.park()
+    link.lets_catch_up = False
+    return not patience.cancelled_caught
 
 
 async def _wait_for_room(link: Link) -> None:

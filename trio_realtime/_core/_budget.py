@@ -11,6 +11,9 @@ from typing import Final, final
 EVENT_OVERHEAD: Final = 1024
 """What an event weighs beside its frame: about what a small one costs in memory."""
 
+AHEAD_BYTES: Final = 256 * 1024
+"""How far reading may run ahead of a program that reads too: some hundred events."""
+
 
 @final
 class Budget:
@@ -32,6 +35,16 @@ class Budget:
     def may_read(self) -> bool:
         """Whether the next frame may be read."""
         return self.held < self.limit or self.waiting > 0
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether reading has run ahead of who reads the streams, with nobody waiting."""
+        return self.held > AHEAD_BYTES and self.waiting == 0
+
+    @property
+    def is_caught_up(self) -> bool:
+        """Whether who reads the streams has taken most of it, or waits for the server."""
+        return self.held < AHEAD_BYTES // 4 or self.waiting > 0
 
     @property
     def hard_limit(self) -> int:
