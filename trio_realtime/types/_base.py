@@ -203,9 +203,11 @@ class SentModel(WireModel):
 
     def model_post_init(self, context: object, /) -> None:
         """Count the tags as set, so that leaving out what is unset keeps them."""
-        self.__pydantic_fields_set__.update(self._tags)
+        if self._tags:
+            self.__pydantic_fields_set__.update(self._tags)
         # pydantic leaves None where extra fields were refused; 2.12 takes {} for another value.
-        object.__setattr__(self, "__pydantic_extra__", self.__pydantic_extra__ or {})
+        if self.__pydantic_extra__ is None:
+            object.__setattr__(self, "__pydantic_extra__", {})
 
 
 class ServerModel(ReceivedModel):
