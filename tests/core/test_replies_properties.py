@@ -256,6 +256,7 @@ class Conversation(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([0.3, 1.0, 6.0]))
     def time_passes(self, seconds: float) -> None:
         self.line.passes(seconds)
+        self.look_around()
 
     @rule()
     @precondition(lambda self: self.outbox)
@@ -291,9 +292,7 @@ class Conversation(RuleBasedStateMachine):
         if kind == "response.done":
             self.done.add(response_id)
             self.settle(response_id)
-        self.flush()
-        for request in self.requests:
-            self.see_answer(request)
+        self.look_around()
 
     def hear(self, event: ServerEvent) -> None:
         """Read an event, and look who gets it."""
@@ -335,6 +334,12 @@ class Conversation(RuleBasedStateMachine):
     def settle(self, response_id: str) -> None:
         if response_id in self.left and response_id in self.done:
             self.homes[response_id] = "nowhere"
+
+    def look_around(self) -> None:
+        """The library hands its own cancels over, and whoever was woken looks at the answer."""
+        self.flush()
+        for request in self.requests:
+            self.see_answer(request)
 
     def see_answer(self, request: Request) -> None:
         """What the task of a request does when it is woken."""
@@ -546,8 +551,7 @@ class Conversation(RuleBasedStateMachine):
             elif self.finishable():
                 self.end(self.finishable()[0], "completed")
             elif self.line.replies.deadline < float("inf"):
-                self.line.passes(self.line.replies.deadline - self.line.now)
-                self.flush()
+                self.time_passes(self.line.replies.deadline - self.line.now)
             elif self.line.pending.outstanding and (self.sent_plain or not self.echoes):
                 # What was cut short proved nothing: the next response decides.
                 self.respond(True, None)
