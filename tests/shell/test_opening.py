@@ -423,5 +423,9 @@ async def test_a_target_is_needed_and_only_one() -> None:
 
 async def test_a_misspelt_error_policy_is_refused() -> None:
     with pytest.raises(ValueError, match="errors"):
-        async with open_realtime("m", errors="ignore"):  # type: ignore[arg-type]
+        async with open_realtime(
+            "m",
+            endpoint=OpenAIEndpoint("key"),
+            errors="ignore",  # type: ignore[arg-type]
+        ):
             raise AssertionError

@@ -9,12 +9,13 @@ import base64
 import binascii
 import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, final
+from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias, final, get_args
 from urllib.parse import parse_qsl, urlsplit
 
 from trio_realtime._endpoint._headers import checked_header, checked_subprotocol
 from trio_realtime._endpoint._urls import checked_text, checked_websocket_url, is_exposed
 from trio_realtime._redaction import is_credential, redact_url
+from trio_realtime.events import Dialect
 
 if TYPE_CHECKING:
     import trio
@@ -44,8 +45,8 @@ class Target:
     intent: Literal["transcription"] | None = None
     """The kind of session, when it is not a conversation."""
 
-    dialect: Literal["ga"] = "ga"
-    """The protocol's dialect."""
+    dialect: Dialect = "ga"
+    """The protocol's dialect. Translation has a path of its own."""
 
     def __post_init__(self) -> None:
         query = self.query
@@ -57,8 +58,9 @@ class Target:
                 raise ValueError(f"{name} is empty")
         if self.intent not in {None, "transcription"}:
             raise ValueError(f"intent must be 'transcription', not {self.intent!r}")
-        if self.dialect != "ga":
-            raise ValueError(f"dialect must be 'ga', not {self.dialect!r}")
+        if self.dialect not in get_args(Dialect):
+            known = " or ".join(map(repr, get_args(Dialect)))
+            raise ValueError(f"dialect must be {known}, not {self.dialect!r}")
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -142,7 +144,7 @@ def target_from_arguments(
     model: str | None = None,
     call_id: str | None = None,
     intent: Literal["transcription"] | None = None,
-    dialect: Literal["ga"] = "ga",
+    dialect: Dialect = "ga",
 ) -> Target:
     """Make the target from what a caller gave; an endpoint's `deployment` counts as the model."""
     if model is None and call_id is None and intent is None:

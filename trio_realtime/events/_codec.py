@@ -10,11 +10,23 @@ the class, whose own `type` literal confirms it; whatever does not come out righ
 slowly and with care.
 """
 
+from __future__ import annotations
+
 import importlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Final, Generic, Literal, TypeAlias, TypeVar, cast, get_args
+from typing import (
+    TYPE_CHECKING,
+    Final,
+    Generic,
+    Literal,
+    TypeAlias,
+    TypeVar,
+    cast,
+    get_args,
+    overload,
+)
 
 from pydantic import JsonValue, ValidationError
 from pydantic_core import from_json
@@ -24,10 +36,18 @@ from trio_realtime.events._unknown import InvalidEvent, UnknownEvent
 from trio_realtime.types._base import WireModel
 from trio_realtime.types._unknown import Problem, Unknown, problems_from_error, wire_type_of
 
-Dialect: TypeAlias = Literal["ga"]
+if TYPE_CHECKING:
+    from trio_realtime import beta, translation
+
+Dialect: TypeAlias = Literal["ga", "beta", "translation"]
 """Which set of events a server speaks: in another, the same names may hold other things."""
 
-_DIALECTS: Final[Mapping[str, str]] = {"ga": "trio_realtime.events._ga"}
+_DIALECTS: Final[Mapping[str, str]] = {
+    "ga": "trio_realtime.events._ga",
+    "beta": "trio_realtime.beta",
+    "translation": "trio_realtime.translation",
+}
+"""Where the unions of a dialect are: loaded when its first frame comes."""
 
 E = TypeVar("E")
 
@@ -70,8 +90,8 @@ class _Table(Generic[E]):
         return reader
 
 
-_server_tables: Final[dict[str, _Table[ServerEvent]]] = {}
-_client_tables: Final[dict[str, _Table[ClientEvent]]] = {}
+_server_tables: Final[dict[str, _Table[object]]] = {}
+_client_tables: Final[dict[str, _Table[object]]] = {}
 
 
 def _load(dialect: str) -> None:
@@ -82,7 +102,19 @@ def _load(dialect: str) -> None:
     _client_tables[dialect] = _Table(module["ClientEvent"])
 
 
-def decode_server(data: str | bytes, dialect: Dialect = "ga") -> ServerEvent:
+@overload
+def decode_server(data: str | bytes, dialect: Literal["ga"] = "ga") -> ServerEvent: ...
+@overload
+def decode_server(data: str | bytes, dialect: Literal["beta"]) -> beta.ServerEvent: ...
+@overload
+def decode_server(
+    data: str | bytes, dialect: Literal["translation"]
+) -> translation.ServerEvent: ...
+@overload
+def decode_server(
+    data: str | bytes, dialect: Dialect
+) -> ServerEvent | beta.ServerEvent | translation.ServerEvent: ...
+def decode_server(data: str | bytes, dialect: Dialect = "ga") -> object:
     """Make an event of a frame from the server.
 
     A type that this release does not know makes an `UnknownEvent`, everything else that is not
@@ -93,9 +125,23 @@ def decode_server(data: str | bytes, dialect: Dialect = "ga") -> ServerEvent:
     return _decode(data, _server_tables[dialect])
 
 
+@overload
 def decode_client(
-    data: str | bytes, dialect: Dialect = "ga"
-) -> ClientEvent | UnknownEvent | InvalidEvent:
+    data: str | bytes, dialect: Literal["ga"] = "ga"
+) -> ClientEvent | UnknownEvent | InvalidEvent: ...
+@overload
+def decode_client(
+    data: str | bytes, dialect: Literal["beta"]
+) -> beta.ClientEvent | UnknownEvent | InvalidEvent: ...
+@overload
+def decode_client(
+    data: str | bytes, dialect: Literal["translation"]
+) -> translation.ClientEvent | UnknownEvent | InvalidEvent: ...
+@overload
+def decode_client(
+    data: str | bytes, dialect: Dialect
+) -> ClientEvent | beta.ClientEvent | translation.ClientEvent | UnknownEvent | InvalidEvent: ...
+def decode_client(data: str | bytes, dialect: Dialect = "ga") -> object:
     """Make an event of a frame from a client, for servers and tests.
 
     As tolerant as `decode_server`: fields that a client could not build are kept.

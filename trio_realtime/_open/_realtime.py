@@ -1,32 +1,27 @@
-"""`open_realtime`: where a connection is put together.
+"""`open_realtime`: a conversation.
 
-The one place that reads the environment. It does not know how frames travel, nor what they mean.
+It reads the environment. How the server is reached is in `_connecting`.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
 import ssl
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 from typing import Literal, final
-from urllib.parse import unquote, urlsplit
 
-import trio
 from pydantic import JsonValue
 
 from trio_realtime._connection import Link, block, open_link
 from trio_realtime._endpoint import (
     Endpoint,
-    Handshake,
-    OpenAIEndpoint,
     StreamFactory,
-    Target,
     target_from_arguments,
 )
+from trio_realtime._open._connecting import prepare_link
+from trio_realtime._open._environment import endpoint_from_environment
 from trio_realtime._options import DEFAULT_OPTIONS, Options
-from trio_realtime._redaction import redact_url
 from trio_realtime._resources import (
     ConversationResource,
     InputAudioBufferResource,
@@ -35,7 +30,7 @@ from trio_realtime._resources import (
     SessionResource,
 )
 from trio_realtime._response import Responding
-from trio_realtime._transport import Compression, LibraryName, Transport, TransportFactory
+from trio_realtime._transport import Compression, LibraryName, TransportFactory
 from trio_realtime.events import Dialect, SessionCreated, SessionUpdated, prepare
 from trio_realtime.types import RealtimeSessionConfig
 
@@ -161,156 +156,31 @@ async def open_realtime(
             deadline, a rejected upgrade, a refused session and a refused key apart.
         ConnectionClosedError: in a group, if the connection was lost and nobody else was told.
     """
-    if errors not in ("raise", "yield"):
-        raise ValueError(f'errors must be "raise" or "yield", not {errors!r}')
-    _check_transport(transport, compression)
     if endpoint is None:
         endpoint = endpoint_from_environment(os.environ)
     target = target_from_arguments(endpoint, model=model, call_id=call_id, dialect=dialect)
     prepare(SessionCreated, SessionUpdated)
-    await trio.lowlevel.checkpoint()
-    handshake = await _ask(endpoint, target)
-
-    secrets = (*handshake.secrets, *_proxy_secrets(proxy))
-    link = Link(
-        options=options,
-        raises_errors=errors == "raise",
-        url=redact_url(handshake.url, secrets),
-        secrets=secrets,
+    link, connect = await prepare_link(
+        endpoint,
+        target,
+        errors=errors,
         mirror=mirror,
-    )
-    connector = _Connector(
-        link,
-        handshake,
-        _factory_from(transport, compression, secrets),
-        ssl_context,
-        proxy,
-        trust_env,
-        unix_socket,
-        stream_factory,
+        options=options,
+        transport=transport,
+        compression=compression,
+        ssl_context=ssl_context,
+        proxy=proxy,
+        trust_env=trust_env,
+        unix_socket=unix_socket,
+        stream_factory=stream_factory,
     )
     conn = RealtimeConnection(link)
     async with open_link(
         link,
-        connector.connect,
+        connect,
         dialect=dialect,
         # On a sideband no `session.created` is sent.
         awaits_session=options.wait_for_session and call_id is None,
         configure=None if session is None else partial(conn.session.update, session),
     ):
         yield conn  # noqa: ASYNC119 - `block` is an `asynccontextmanager`
-
-
-@final
-class _Connector:
-    """How to reach one place: everything between a name and an open WebSocket."""
-
-    def __init__(
-        self,
-        link: Link,
-        handshake: Handshake,
-        upgrade: TransportFactory,
-        ssl_context: ssl.SSLContext | None,
-        proxy: str | None,
-        trust_env: bool,
-        unix_socket: str | os.PathLike[str] | None,
-        stream_factory: StreamFactory | None,
-    ) -> None:
-        self._link: Link = link
-        self._handshake: Handshake = handshake
-        self._upgrade: TransportFactory = upgrade
-        self._ssl_context: ssl.SSLContext | None = ssl_context
-        self._proxy: str | None = proxy
-        self._trust_env: bool = trust_env
-        self._unix_socket: str | os.PathLike[str] | None = unix_socket
-        self._stream_factory: StreamFactory | None = stream_factory or handshake.stream_factory
-
-    async def connect(self, nursery: trio.Nursery) -> Transport:
-        """Open the stream, then the WebSocket on it."""
-        # Loaded when it is used: the edge is a third of our import time.
-        from trio_realtime._transport import open_stream
-
-        link = self._link
-        stream = await open_stream(
-            self._handshake.url,
-            ssl_context=self._ssl_context,
-            proxy=self._proxy,
-            trust_env=self._trust_env,
-            unix_socket=self._unix_socket,
-            stream_factory=self._stream_factory,
-            on_stage=self._note_stage,
-        )
-        self._note_stage("upgrade")
-        return await self._upgrade(nursery, stream, self._handshake, link.options)
-
-    def _note_stage(self, stage: str) -> None:
-        self._link.stage = stage
-
-
-def _check_transport(transport: object, compression: object) -> None:
-    """Refuse what there is not, before anything is opened."""
-    if not callable(transport) and transport not in ("trio-websocket", "websockets"):
-        raise ValueError(
-            'transport must be "trio-websocket", "websockets" or a function that makes one, '
-            f"not {transport!r}"
-        )
-    if compression not in (None, "deflate"):
-        raise ValueError(f'compression must be "deflate" or None, not {compression!r}')
-    if compression is not None and transport != "websockets":
-        raise ValueError('compression="deflate" needs transport="websockets"')
-    if transport == "websockets":
-        # Without the extra this says so.
-        importlib.import_module("trio_realtime._transport._websockets")
-
-
-def _factory_from(
-    transport: LibraryName | TransportFactory,
-    compression: Compression | None,
-    secrets: Collection[str],
-) -> TransportFactory:
-    """Find what makes the WebSocket; the library is loaded when it is used."""
-    if not isinstance(transport, str):
-        return transport
-
-    async def upgrade(
-        nursery: trio.Nursery, stream: trio.abc.Stream, handshake: Handshake, options: Options
-    ) -> Transport:
-        from trio_realtime._transport import open_transport
-
-        return await open_transport(
-            nursery,
-            stream,
-            handshake,
-            options,
-            library=transport,
-            compression=compression,
-            secrets=secrets,
-        )
-
-    return upgrade
-
-
-@trio.lowlevel.disable_ki_protection
-async def _ask(endpoint: Endpoint, target: Target) -> Handshake:
-    """Ask in the program's own manner: Ctrl-C may land in what it brought along."""
-    return await endpoint.handshake(target)
-
-
-def endpoint_from_environment(environ: Mapping[str, str]) -> OpenAIEndpoint:
-    """Make the endpoint that is meant when none is given."""
-    key = environ.get("OPENAI_API_KEY")
-    if not key:
-        raise ValueError(
-            "no API key: set the environment variable OPENAI_API_KEY, or pass endpoint="
-        )
-    return OpenAIEndpoint(
-        key,
-        organization=environ.get("OPENAI_ORG_ID") or None,
-        project=environ.get("OPENAI_PROJECT_ID") or None,
-        base_url=environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1",
-    )
-
-
-def _proxy_secrets(proxy: str | None) -> tuple[str, ...]:
-    password = None if proxy is None else urlsplit(proxy).password
-    return () if not password else (password, unquote(password))
