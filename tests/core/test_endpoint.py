@@ -28,6 +28,8 @@ EPHEMERAL = "ek_CANARY0123456789"
 MODEL = Target(model="gpt-realtime-2.1")
 CALL = Target(call_id="rtc_u1")
 INTENT = Target(intent="transcription")
+BETA = Target(model="m", dialect="beta")
+TRANSLATION = Target(model="m", dialect="translation")
 BEARER = ("Authorization", f"Bearer {KEY}")
 US = ("User-Agent", f"trio-realtime/{__version__}")
 AZURE = "https://res.openai.azure.com"
@@ -79,6 +81,12 @@ def test_other_intents_and_dialects_are_refused() -> None:
         Target(model="m", dialect=any_of("alpha"))
 
 
+def test_a_translation_session_has_a_model() -> None:
+    for given in ({"call_id": "c"}, {"intent": "transcription"}):
+        with pytest.raises(ValueError, match="a translation session is opened with a model"):
+            Target(**any_of(given), dialect="translation")
+
+
 def test_a_deployment_counts_as_the_model() -> None:
     endpoint = AzureEndpoint(AZURE, api_key=KEY, deployment="mine")
     assert target_from_arguments(endpoint) == Target(model="mine")
@@ -118,6 +126,12 @@ OPENAI_URLS: list[tuple[str, Target, Mapping[str, str | None] | None, str]] = [
     ("https://e.com?model=x&intent=y&call_id=z&k=1", MODEL, None, "wss://e.com/realtime?k=1&model=gpt-realtime-2.1"),
     ("https://e.com?mode%6C=x", MODEL, None, "wss://e.com/realtime?model=gpt-realtime-2.1"),
     ("https://e.com?&&", CALL, None, "wss://e.com/realtime?call_id=rtc_u1"),
+    # Translation has a path of its own, the beta dialect has not.
+    ("https://api.openai.com/v1", TRANSLATION, None, "wss://api.openai.com/v1/realtime/translations?model=m"),
+    ("https://api.openai.com/v1", BETA, None, "wss://api.openai.com/v1/realtime?model=m"),
+    ("https://api.openai.com/v1", Target(intent="transcription", dialect="beta"), None, "wss://api.openai.com/v1/realtime?intent=transcription"),
+    # Voice Live.
+    ("https://res.services.ai.azure.com/voice-live", BETA, {"api-version": "2025-10-01"}, "wss://res.services.ai.azure.com/voice-live/realtime?api-version=2025-10-01&model=m"),
     ("https://e.com?q=ü", CALL, None, "wss://e.com/realtime?q=%C3%BC&call_id=rtc_u1"),
     # A fragment never travels.
     ("https://e.com/v1#part", CALL, None, "wss://e.com/v1/realtime?call_id=rtc_u1"),
@@ -229,6 +243,49 @@ def test_headers_say_who_you_are(
     assert shaken.headers == headers
     assert shaken.subprotocols == ()
     assert shaken.stream_factory is None
+
+
+BETA_HEADERS: list[tuple[dict[str, Any], tuple[tuple[str, str], ...]]] = [
+    ({}, (US, BEARER, ("OpenAI-Beta", "realtime=v1"))),
+    ({"extra_headers": {"openai-beta": "x=y"}}, (US, BEARER, ("openai-beta", "x=y"))),
+    ({"extra_headers": {"OpenAI-Beta": None}}, (US, BEARER)),
+    # Voice Live takes a key like this.
+    (
+        {"extra_headers": {"api-key": KEY, "Authorization": None}},
+        (US, ("OpenAI-Beta", "realtime=v1"), ("api-key", KEY)),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "headers"), BETA_HEADERS)
+def test_the_beta_dialect_is_asked_for_by_a_header(
+    arguments: dict[str, Any], headers: tuple[tuple[str, str], ...]
+) -> None:
+    assert handshake_of(OpenAIEndpoint(KEY, **arguments), BETA).headers == headers
+
+
+@pytest.mark.parametrize("target", [MODEL, CALL, INTENT, TRANSLATION])
+def test_no_other_dialect_says_beta(target: Target) -> None:  # pain 17
+    endpoints = (
+        OpenAIEndpoint(EPHEMERAL),
+        OpenAIEndpoint(EPHEMERAL, auth="subprotocol"),
+        AzureEndpoint(AZURE, api_key=KEY),
+    )
+    for endpoint in endpoints:
+        shaken = handshake_of(endpoint, target)
+        assert "beta" not in str((shaken.headers, shaken.subprotocols)).lower()
+
+
+def test_the_beta_dialect_is_asked_for_by_a_subprotocol_where_the_key_is_one() -> None:
+    endpoint = OpenAIEndpoint(EPHEMERAL, auth="subprotocol", project="proj_1")
+    shaken = handshake_of(endpoint, BETA)
+    assert shaken.subprotocols == (
+        "realtime",
+        f"openai-insecure-api-key.{EPHEMERAL}",
+        "openai-project.proj_1",
+        "openai-beta.realtime-v1",
+    )
+    assert shaken.headers == (US,)
 
 
 SUBPROTOCOLS: list[tuple[str, dict[str, Any], tuple[str, ...]]] = [
@@ -437,6 +494,90 @@ def test_any_spelling_of_an_azure_endpoint_works(  # pain 21
     assert handshake_of(AzureEndpoint(endpoint, api_key=KEY), target).url == url
 
 
+PREVIEW = "wss://res.openai.azure.com/openai/realtime?api-version=2025-04-01-preview"
+AZURE_PREVIEW_URLS: list[tuple[str, Target, str]] = [
+    *(
+        (
+            AZURE + spelling,
+            Target(model="my deployment", dialect="beta"),
+            f"{PREVIEW}&deployment=my%20deployment",
+        )
+        for spelling in (
+            "",
+            "/",
+            "/openai",
+            "//openai//v1//",
+            "/openai/v1/realtime",
+            "/openai/realtime?api-version=2024-10-01-preview&deployment=other&model=x",
+        )
+    ),
+    (AZURE, Target(intent="transcription", dialect="beta"), f"{PREVIEW}&intent=transcription"),
+    (
+        "https://gate.net/team/openai?a=1",
+        BETA,
+        "wss://gate.net/team/openai/realtime?a=1&api-version=2025-04-01-preview&deployment=m",
+    ),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "target", "url"), AZURE_PREVIEW_URLS)
+def test_any_spelling_of_an_azure_endpoint_works_with_a_preview_version(  # pain 21
+    endpoint: str, target: Target, url: str
+) -> None:
+    preview = AzureEndpoint(endpoint, api_key=KEY, api_version="2025-04-01-preview")
+    shaken = handshake_of(preview, target)
+    assert shaken.url == url
+    assert shaken.headers == (US, ("OpenAI-Beta", "realtime=v1"), ("api-key", KEY))
+
+
+def test_a_preview_version_resolves_its_deployment() -> None:
+    endpoint = AzureEndpoint(AZURE, token=KEY, deployment="d", api_version="2025-04-01-preview")
+    target = target_from_arguments(endpoint, dialect="beta")
+    shaken = handshake_of(endpoint, target)
+    assert shaken.url == f"{PREVIEW}&deployment=d"
+    assert shaken.headers == (US, ("OpenAI-Beta", "realtime=v1"), BEARER)
+
+
+def test_an_azure_token_is_asked_for_on_every_attempt() -> None:
+    tokens = iter(["first", "second"])
+
+    async def fetch() -> str:
+        await trio.lowlevel.checkpoint()
+        return next(tokens)
+
+    for version, target in ((None, MODEL), ("2025-04-01-preview", BETA)):
+        endpoint = AzureEndpoint(AZURE, token=fetch, api_version=version)
+        assert handshake_of(endpoint, target).headers[-1][1].startswith("Bearer ")
+    assert list(tokens) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "target", "said"),
+    [
+        ("2025-04-01-preview", MODEL, r'speaks the beta dialect: give dialect="beta", or leave'),
+        ("2025-04-01-preview", TRANSLATION, r'speaks the beta dialect: give dialect="beta"'),
+        ("2025-04-01-preview", Target(call_id="c", dialect="beta"), "cannot attach to a call"),
+        (None, BETA, "GA path does not speak the beta dialect.*api_version= of a preview"),
+    ],
+)
+def test_an_azure_path_speaks_one_dialect(version: str | None, target: Target, said: str) -> None:
+    endpoint = AzureEndpoint(AZURE, api_key=KEY, api_version=version)
+    with pytest.raises(ValueError, match=said):
+        handshake_of(endpoint, target)
+
+
+def test_a_preview_version_that_can_be_none_is_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="api_version is empty; None is the GA path"):
+        AzureEndpoint(AZURE, api_key=KEY, api_version="")
+    with pytest.raises(TypeError, match="api_version must be a str, not int"):
+        AzureEndpoint(AZURE, api_key=KEY, api_version=any_of(2025))
+    for name in ("api-version", "deployment"):
+        with pytest.raises(ValueError, match=f"extra_query must not hold {name}"):
+            AzureEndpoint(
+                AZURE, api_key=KEY, api_version="2025-04-01-preview", extra_query={name: "x"}
+            )
+
+
 def test_an_azure_query_can_be_extended() -> None:
     endpoint = AzureEndpoint(f"{AZURE}?a=1", api_key=KEY, extra_query={"api-version": "v1"})
     assert handshake_of(endpoint, CALL).url == f"{RESOURCE}?a=1&api-version=v1&call_id=rtc_u1"
@@ -624,6 +765,10 @@ def test_a_handshake_shows_names_and_no_values() -> None:  # promise 9
         (
             AzureEndpoint(f"{AZURE}?k=CANARY", token=KEY),
             f"AzureEndpoint('{AZURE}?k=[redacted]', deployment=None, token=[redacted])",
+        ),
+        (
+            AzureEndpoint(AZURE, token=KEY, api_version="v"),
+            f"AzureEndpoint('{AZURE}', deployment=None, api_version='v', token=[redacted])",
         ),
     ],
 )

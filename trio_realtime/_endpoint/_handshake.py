@@ -24,6 +24,19 @@ StreamFactory: TypeAlias = Callable[[str, int], Awaitable["trio.abc.Stream"]]
 """Called with host and port, returns an open byte stream in place of a TCP connection. For `wss:`
 URLs TLS is put on top of it."""
 
+PATHS: Final[Mapping[Dialect, str]] = {
+    "ga": "/realtime",
+    "beta": "/realtime",
+    "translation": "/realtime/translations",
+}
+"""What follows the base of a URL."""
+
+BETA_HEADER: Final = ("OpenAI-Beta", "realtime=v1")
+"""What asks for the beta dialect. OpenAI's own server refuses whoever sends it."""
+
+BETA_SUBPROTOCOL: Final = "openai-beta.realtime-v1"
+"""The same, where no header can be sent."""
+
 KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."
 """The subprotocol that holds a key begins like this."""
 
@@ -46,7 +59,7 @@ class Target:
     """The kind of session, when it is not a conversation."""
 
     dialect: Dialect = "ga"
-    """The protocol's dialect. Translation has a path of its own."""
+    """The protocol's dialect. The beta one is asked for by a header, translation by its path."""
 
     def __post_init__(self) -> None:
         query = self.query
@@ -61,6 +74,8 @@ class Target:
         if self.dialect not in get_args(Dialect):
             known = " or ".join(map(repr, get_args(Dialect)))
             raise ValueError(f"dialect must be {known}, not {self.dialect!r}")
+        if self.dialect == "translation" and self.model is None:
+            raise ValueError("a translation session is opened with a model, not with anything else")
 
     @property
     def query(self) -> Mapping[str, str]:

@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from typing import Final, Literal, final
 
 from trio_realtime._endpoint._handshake import (
+    BETA_HEADER,
+    BETA_SUBPROTOCOL,
     KEY_SUBPROTOCOL,
+    PATHS,
     Handshake,
     Target,
     checked_exposure,
@@ -30,6 +33,7 @@ from trio_realtime._endpoint._urls import (
     query_from_base,
 )
 from trio_realtime._redaction import REDACTED, redact_url
+from trio_realtime.events import Dialect
 
 # Keys of this kind end after minutes, and are made to be handed to browsers.
 _EPHEMERAL: Final = "ek_"
@@ -45,6 +49,20 @@ class OpenAIEndpoint:
         OpenAIEndpoint(os.environ["OPENAI_API_KEY"])
         OpenAIEndpoint(fetch_ephemeral_key)  # sync or async; asked on every connection attempt
         OpenAIEndpoint("unused", base_url="http://localhost:8000/v1")
+
+    A server that wants another path, query or header than OpenAI's gets it, as Azure's Voice Live
+    does, which speaks the beta dialect::
+
+        OpenAIEndpoint(
+            get_entra_token,
+            base_url="https://my-resource.services.ai.azure.com/voice-live",
+            extra_query={"api-version": "2025-10-01"},
+        )
+
+    or, with a key, `extra_headers={"api-key": key, "Authorization": None}`.
+
+    With `dialect="beta"` it also sends `OpenAI-Beta: realtime=v1`, or as a subprotocol
+    `openai-beta.realtime-v1`; otherwise it never does, for OpenAI's server refuses who does.
 
     It can be shared by any number of connections and tasks. Its `repr` shows no key, and neither
     does an error: a bad argument is a `ValueError` or `TypeError` here, at once.
@@ -62,8 +80,8 @@ class OpenAIEndpoint:
     """Sent as `OpenAI-Project`."""
 
     base_url: str = "https://api.openai.com/v1"
-    """What `/realtime` is appended to. Its query is kept. `http:` means a plain-text connection,
-    which is refused beyond loopback unless `allow_insecure` is set."""
+    """What `/realtime` or `/realtime/translations` is appended to. Its query is kept. `http:` means
+    a plain-text connection, which is refused beyond loopback unless `allow_insecure` is set."""
 
     safety_identifier: str | None = None
     """Sent as `OpenAI-Safety-Identifier`: a stable id of your end user, hashed by you."""
@@ -117,8 +135,8 @@ class OpenAIEndpoint:
         return checked_exposure(
             Handshake(
                 url=url_from_target(self.base_url, target, self.extra_query),
-                headers=headers_from_credentials(self, key),
-                subprotocols=subprotocols_from_credentials(self, key),
+                headers=headers_from_credentials(self, key, target.dialect),
+                subprotocols=subprotocols_from_credentials(self, key, target.dialect),
             ),
             allow_insecure=self.allow_insecure,
         )
@@ -133,13 +151,15 @@ class OpenAIEndpoint:
 def url_from_target(
     base_url: str, target: Target, extra_query: Mapping[str, str | None] | None = None
 ) -> str:
-    """The URL of a target: the base with `/realtime`, and what to connect to in the query."""
+    """The URL of a target: the base and the dialect's path, and what to connect to in the query."""
     base = base_from_url(base_url, "base_url")
     query = query_from_base(base.query, extra_query, target.query, TARGET_QUERY)
-    return base.joined("/realtime", query)
+    return base.joined(PATHS[target.dialect], query)
 
 
-def headers_from_credentials(endpoint: OpenAIEndpoint, key: str) -> tuple[tuple[str, str], ...]:
+def headers_from_credentials(
+    endpoint: OpenAIEndpoint, key: str, dialect: Dialect
+) -> tuple[tuple[str, str], ...]:
     """The headers of the upgrade: who we are, who you are, and yours."""
     named = {"OpenAI-Safety-Identifier": endpoint.safety_identifier}
     if endpoint.auth == "header":
@@ -150,10 +170,14 @@ def headers_from_credentials(endpoint: OpenAIEndpoint, key: str) -> tuple[tuple[
             **named,
         }
     ours = [(name, value) for name, value in named.items() if value]
+    if dialect == "beta" and endpoint.auth == "header":
+        ours.append(BETA_HEADER)
     return headers_from((USER_AGENT, *ours), endpoint.extra_headers)
 
 
-def subprotocols_from_credentials(endpoint: OpenAIEndpoint, key: str) -> tuple[str, ...]:
+def subprotocols_from_credentials(
+    endpoint: OpenAIEndpoint, key: str, dialect: Dialect
+) -> tuple[str, ...]:
     """The subprotocols to offer: none, or the credentials in the place of headers."""
     if endpoint.auth == "header":
         return ()
@@ -168,4 +192,6 @@ def subprotocols_from_credentials(endpoint: OpenAIEndpoint, key: str) -> tuple[s
         offered.append(f"openai-organization.{endpoint.organization}")
     if endpoint.project:
         offered.append(f"openai-project.{endpoint.project}")
+    if dialect == "beta":
+        offered.append(BETA_SUBPROTOCOL)
     return tuple(offered)
