@@ -134,10 +134,10 @@ def test_audio_is_bytes() -> None:
     assert isinstance(event, SessionOutputAudioDelta)
     assert event.delta == b"\0\1\0\2"
     assert event.sample_rate is None
-    sent = SessionInputAudioBufferAppend(audio=memoryview(b"\xfb\xff\0\1"))
+    sent = SessionInputAudioBufferAppend(audio=b"\xfb\xff\0\1")
     assert json.loads(encode(sent))["audio"] == "+/8AAQ=="
     with pytest.raises(TypeError, match="base64"):
-        SessionInputAudioBufferAppend(audio="AAAA")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        SessionInputAudioBufferAppend(audio="AAAA")  # type: ignore[arg-type]
 
 
 def test_what_is_newer_than_this_release_is_kept() -> None:

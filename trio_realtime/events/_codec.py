@@ -214,7 +214,15 @@ def _mended(text: str) -> str:
 
 
 def encode(
-    event: ClientEvent | ServerEvent | Mapping[str, JsonValue],
+    event: (
+        ClientEvent
+        | ServerEvent
+        | beta.ClientEvent
+        | beta.ServerEvent
+        | translation.ClientEvent
+        | translation.ServerEvent
+        | Mapping[str, JsonValue]
+    ),
     *,
     extra_fields: Mapping[str, JsonValue] | None = None,
 ) -> str:
