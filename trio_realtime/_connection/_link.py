@@ -11,14 +11,14 @@ import dataclasses
 import logging
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, Literal, final
+from typing import Final, Literal, Protocol, final
 
 import outcome
 import trio
 
 from trio_realtime._connection._frames import OutgoingFrame, cancel_of, frame_from_event
 from trio_realtime._connection._outbox import Entry, Outbox
-from trio_realtime._connection._streams import EventStream
+from trio_realtime._connection._streams import Delivery, EventStream
 from trio_realtime._core._budget import Budget
 from trio_realtime._core._gate import Gate
 from trio_realtime._core._loss import Loss, kind_of_close
@@ -54,6 +54,21 @@ _KEPT: Final = METERED | MIRRORED
 _TELLING: Final = TELLING | NOTED | {"<invalid>"}
 """The types of the events that tell the connection itself something. What is neither here nor in
 `_KEPT`, nine in ten, is put where it belongs without another look."""
+
+
+class Tap(Protocol):
+    """Who follows every event beside the connection's stream: a tap, or what makes more of them."""
+
+    @property
+    def holds_unread(self) -> bool:
+        """Whether somebody has read here and left something behind."""
+        ...
+
+    def deliver(self, delivery: Delivery[ServerEvent], weight: int) -> None:
+        """Take the next event; never waits."""
+
+    def end(self) -> None:
+        """No more will come."""
 
 
 @final
@@ -100,7 +115,7 @@ class Link:
         """The deadline of `replies` that the plumbing waits for."""
         self.outbox: Outbox = Outbox(options.outbox_bytes)
         self.stream: EventStream = self._new_stream(options.backlog_bytes, is_tap=False)
-        self.taps: list[EventStream] = []
+        self.taps: list[Tap] = []
         self.room: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self.reader_paused: bool = False
         self.lets_catch_up: bool = False

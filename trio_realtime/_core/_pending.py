@@ -135,6 +135,10 @@ class Pending:
             or any(place.awaited for places in self._wire.values() for place in places)
         )
 
+    def has_sent(self, kind: str) -> bool:
+        """Whether a frame of this type is on the wire without its answer, awaited or not."""
+        return bool(self._wire[kind])
+
     @property
     def uncertain(self) -> tuple[tuple[str, str], ...]:
         """The `(event_id, type)` of the awaited requests that were sent and not answered."""
