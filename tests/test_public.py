@@ -16,6 +16,7 @@ from trio_realtime import errors
 MODULES = (
     "trio_realtime",
     "trio_realtime.audio",
+    "trio_realtime.beta",
     "trio_realtime.errors",
     "trio_realtime.events",
     "trio_realtime.testing",
@@ -89,7 +90,8 @@ def test_importing_loads_neither_a_websocket_library_nor_what_only_some_programs
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     unused = {
-        "asyncio", "email", "h11", "http", "importlib.metadata", "rich", "trio_realtime.cli",
+        "asyncio", "email", "h11", "http", "importlib.metadata", "rich", "trio_realtime.beta",
+        "trio_realtime.cli", "trio_realtime.rest", "trio_realtime.translation",
         "trio_realtime.testing", "trio_realtime._core.simulator", "trio_realtime._core.cassette",
         "trio_realtime._core.matching", "trio_realtime._transport._client", "trio_websocket",
         "typer", "unittest", "urllib.request", "websockets", "wsproto", "yaml",

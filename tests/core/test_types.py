@@ -71,7 +71,8 @@ from trio_realtime.types._base import ReceivedModel, SentModel
 def _models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
     for cls in base.__subclasses__():
         yield from _models(cls)
-        if cls.__name__ in {*types.__all__, *events.__all__}:
+        # Other dialects have classes of the same names.
+        if cls in (getattr(types, cls.__name__, None), getattr(events, cls.__name__, None)):
             yield cls
 
 
