@@ -52,7 +52,7 @@ def openai_python(session: nox.Session) -> dict[str, str]:
 @nox.session(tags=["fast"])
 def lint(session: nox.Session) -> None:
     """Formatting, lint, async lint, import layering, spelling."""
-    session.install("-e.[cli,websockets]", *group("lint"))
+    session.install("-e.[cli,rest,websockets]", *group("lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     modules = [ROOT / "_trio_realtime_pytestplugin.py", *ROOT.glob("trio_realtime/**/*.py")]
@@ -77,7 +77,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(tags=["fast"])
 def typing(session: nox.Session) -> None:
     """Strict mypy, strict pyright, 100% public type completeness."""
-    session.install("-e.[cli,websockets]", *group("typing"))
+    session.install("-e.[cli,rest,websockets]", *group("typing"))
     session.run("mypy")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "trio_realtime", "--ignoreexternal")
@@ -86,7 +86,7 @@ def typing(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The offline suite, under coverage. Pass pytest arguments after `--` (then no `cover`)."""
-    session.install("-e.[cli,websockets]", *group("test"))
+    session.install("-e.[cli,rest,websockets]", *group("test"))
     if not MEASURED:
         for stale in (*ROOT.glob(".coverage"), *ROOT.glob(".coverage.*")):
             stale.unlink()
@@ -123,7 +123,7 @@ def minimums(session: nox.Session) -> None:
     """The offline suite against the lowest versions we claim to support."""
     session.install("uv")  # pip cannot resolve to the lowest versions
     session.run(
-        *("uv", "pip", "install", "-e.[cli,websockets]", "--group=test"),
+        *("uv", "pip", "install", "-e.[cli,rest,websockets]", "--group=test"),
         "--resolution=lowest-direct",
         *("--python", str(Path(session.bin) / "python")),
     )
@@ -139,7 +139,7 @@ def build(session: nox.Session) -> None:
     (wheel,) = (ROOT / "dist").glob("*.whl")
     session.run("twine", "check", "--strict", *map(str, (ROOT / "dist").iterdir()))
     session.run("check-wheel-contents", str(wheel))
-    session.install(f"{wheel}[cli,websockets]")
+    session.install(f"{wheel}[cli,rest,websockets]")
     # From elsewhere, and not `python -m`: the checkout must stay off sys.path.
     session.chdir(session.create_tmp())
     session.run("pytest", "-c", str(ROOT / "pyproject.toml"), str(ROOT / "tests"))
@@ -155,14 +155,14 @@ def bench(session: nox.Session) -> None:
 @nox.session(default=False)
 def drift(session: nox.Session) -> None:
     """Compare our event types with the newest `openai` package. Informational."""
-    session.install("-e.[cli,websockets]", "openai", *group("test"))
+    session.install("-e.[cli,rest,websockets]", "openai", *group("test"))
     session.run("pytest", "-m", "drift", *session.posargs)
 
 
 @nox.session(default=False)
 def live(session: nox.Session) -> None:
     """Talk to the real API. Needs OPENAI_API_KEY; costs money."""
-    session.install("-e.[cli,websockets]", *group("test"))
+    session.install("-e.[cli,rest,websockets]", *group("test"))
     session.run("pytest", "-m", "live", *session.posargs)
 
 

@@ -12,6 +12,14 @@ Events are in `trio_realtime.events`, what they hold in `trio_realtime.types`, a
 """
 
 from trio_realtime._connection import EventStream, Statistics
+from trio_realtime._core._transcript import (
+    Transcript,
+    TranscriptCompleted,
+    TranscriptDelta,
+    TranscriptFailed,
+    TranscriptFailure,
+    TranscriptSegment,
+)
 from trio_realtime._core._usage import UsageTotals
 from trio_realtime._endpoint import (
     AzureEndpoint,
@@ -39,6 +47,7 @@ from trio_realtime.errors import (
     MessageTooBigError,
     RealtimeError,
     ResponseFailedError,
+    RestError,
     ServerError,
     SessionExpiredError,
     SessionRefusedError,
@@ -68,6 +77,7 @@ __all__ = [
     "Reply",
     "ReplyView",
     "ResponseFailedError",
+    "RestError",
     "ServerError",
     "SessionExpiredError",
     "SessionRefusedError",

@@ -33,6 +33,7 @@ __all__ = [
     "MessageTooBigError",
     "RealtimeError",
     "ResponseFailedError",
+    "RestError",
     "ServerError",
     "SessionExpiredError",
     "SessionRefusedError",
@@ -94,8 +95,8 @@ class RealtimeError(Exception):
 class ConnectError(RealtimeError):
     """The connection could not be opened. Nothing reached the model.
 
-    Raised bare by `open_realtime`, before its block is entered; `__cause__` holds what the
-    operating system or the TLS library said.
+    Raised bare by `open_realtime`, before its block is entered, and by requests over HTTP;
+    `__cause__` holds what the operating system or the TLS library said.
     """
 
     message: str
@@ -451,6 +452,78 @@ class ResponseFailedError(RealtimeError):
         error = None if details is None else details.error
         said = f"{error.code or error.type}: {error.message}" if error else "no reason given"
         return redact(f"response {self.response.id or 'without an id'} failed: {said}")
+
+
+@final
+class RestError(RealtimeError):
+    """An HTTP request of `trio_realtime.rest` was sent and not fulfilled.
+
+    Either the server answered with a status that is no success, or its answer could not be read,
+    or none came. A key that is refused is an `AuthenticationError`; what could not be sent at all,
+    a `ConnectError`.
+    """
+
+    status_code: int | None
+    """The HTTP status; None when no answer came."""
+
+    type: str | None
+    """The class of error, such as `invalid_request_error`."""
+
+    code: str | None
+    """The server's code, such as `unknown_parameter`."""
+
+    message: str
+    """The server's sentence, redacted, or what is wrong with its answer."""
+
+    param: str | None
+    """The field the server objects to."""
+
+    request_id: str | None
+    """The `x-request-id` of the answer, for the server's support."""
+
+    retry_after: float | None
+    """Seconds to wait before another try, as the server asks for."""
+
+    uncertain: bool
+    """Whether the server may have done what it was asked for all the same."""
+
+    url: str | None
+    """Where to, redacted."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        type: str | None = None,  # noqa: A002 - the wire's name
+        code: str | None = None,
+        param: str | None = None,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        uncertain: bool = False,
+        url: str | None = None,
+        secrets: Collection[str] = (),
+    ) -> None:
+        super().__init__()
+        self.message = redact(message, secrets)
+        self.status_code = status_code
+        self.type: str | None = _redacted(type, secrets)
+        self.code: str | None = _redacted(code, secrets)
+        self.param: str | None = _redacted(param, secrets)
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.uncertain = uncertain
+        self.url = None if url is None else redact_url(url, secrets)
+
+    def __str__(self) -> str:
+        status = None if self.status_code is None else f"HTTP {self.status_code}"
+        text = ": ".join(part for part in (status, self.code, self.message) if part)
+        text += f" (param {self.param})" if self.param else ""
+        if self.retry_after is not None:
+            text += f". Try again after {self.retry_after:g} s"
+        if self.uncertain:
+            text += ". The server may have done it all the same"
+        return text if self.url is None else f"{text} ({self.url})"
 
 
 def server_error_from_event(event: Error, secrets: Collection[str] = ()) -> ServerError:

@@ -20,6 +20,7 @@ from trio_realtime.errors import (
     MessageTooBigError,
     RealtimeError,
     ResponseFailedError,
+    RestError,
     ServerError,
     SessionExpiredError,
     SessionRefusedError,
@@ -99,6 +100,18 @@ POISONED: list[RealtimeError] = [
     MessageTooBigError(CloseInfo(1009, ECHO, "us"), limit=10, url=URL),
     ServerError(message=POISON, code=OTHER, param=OTHER, secrets=SECRETS),
     ResponseFailedError(failed(ECHO)),
+    RestError(
+        POISON,
+        status_code=400,
+        type=OTHER,
+        code=OTHER,
+        param=OTHER,
+        request_id="req_1",
+        retry_after=2.5,
+        uncertain=True,
+        url=URL,
+        secrets=SECRETS,
+    ),
 ]
 
 
@@ -171,7 +184,7 @@ def test_the_tree_says_whose_fault_it_was() -> None:
     gone = [SessionExpiredError, KeepaliveTimeoutError, InboxOverflowError, MessageTooBigError]
     assert all(issubclass(kind, ConnectError) for kind in opening)
     assert all(issubclass(kind, ConnectionClosedError) for kind in gone)
-    for kind in (ConnectError, ConnectionClosedError, ServerError, ResponseFailedError):
+    for kind in (ConnectError, ConnectionClosedError, ServerError, ResponseFailedError, RestError):
         assert kind.__base__ is RealtimeError
     assert RealtimeError.__base__ is Exception
 
@@ -232,6 +245,19 @@ def test_the_tree_says_whose_fault_it_was() -> None:
                 "the connection was closed by this program: code 1009, a message was larger than "
                 "5 bytes. Set `Options.max_message_bytes`"
             ),
+        ),
+        (RestError("Slow down", status_code=429), "HTTP 429: Slow down"),
+        (
+            RestError("No.", status_code=400, code="no", param="a.b", url="https://h/v1"),
+            "HTTP 400: no: No. (param a.b) (https://h/v1)",
+        ),
+        (
+            RestError("Later", status_code=503, retry_after=2.5),
+            "HTTP 503: Later. Try again after 2.5 s",
+        ),
+        (
+            RestError("no answer came", uncertain=True),
+            "no answer came. The server may have done it all the same",
         ),
         (ServerError(), "error: "),
         (ServerError(type="server_error", message="Sorry"), "server_error: Sorry"),

@@ -28,6 +28,11 @@ def new_id(prefix: Literal["event_", "item_"]) -> str:
     return prefix + _source.randbytes(_LENGTH).translate(_LETTER_OF_BYTE).decode("ascii")
 
 
+def new_fraction() -> float:
+    """Choose a number from 0 up to 1, for whoever is not to act at the same time as others."""
+    return _source.random()
+
+
 @contextmanager
 def seed_ids(seed: int) -> Generator[None]:
     """Make the ids chosen inside the block depend on `seed` alone."""

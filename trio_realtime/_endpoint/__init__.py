@@ -5,6 +5,7 @@ know Trio; `open_realtime` does all three.
 """
 
 from trio_realtime._endpoint._azure import AzureEndpoint
+from trio_realtime._endpoint._environment import endpoint_from_environment
 from trio_realtime._endpoint._handshake import (
     Endpoint,
     Handshake,
@@ -21,5 +22,6 @@ __all__ = [
     "OpenAIEndpoint",
     "StreamFactory",
     "Target",
+    "endpoint_from_environment",
     "target_from_arguments",
 ]

@@ -1,25 +1,5 @@
-"""What is taken from the environment when nothing is given.
+"""What is taken from the environment when nothing is given: `_endpoint` knows which variables."""
 
-It is told the variables: who opens a connection reads them.
-"""
+from trio_realtime._endpoint import endpoint_from_environment
 
-from __future__ import annotations
-
-from collections.abc import Mapping
-
-from trio_realtime._endpoint import OpenAIEndpoint
-
-
-def endpoint_from_environment(environ: Mapping[str, str]) -> OpenAIEndpoint:
-    """Make the endpoint that is meant when none is given."""
-    key = environ.get("OPENAI_API_KEY")
-    if not key:
-        raise ValueError(
-            "no API key: set the environment variable OPENAI_API_KEY, or pass endpoint="
-        )
-    return OpenAIEndpoint(
-        key,
-        organization=environ.get("OPENAI_ORG_ID") or None,
-        project=environ.get("OPENAI_PROJECT_ID") or None,
-        base_url=environ.get("OPENAI_BASE_URL") or "https://api.openai.com/v1",
-    )
+__all__ = ["endpoint_from_environment"]

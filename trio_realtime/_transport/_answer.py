@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Final, TypeAlias, final
 
@@ -34,7 +34,7 @@ BODY_PATIENCE: Final = 1.0
 _END_OF_HEAD: Final = re.compile(rb"\r?\n\r?\n")
 _STATUS_LINE: Final = re.compile(rb"HTTP/1\.[01] (\d{3})(?: ([^\r\n]*))?\r?\n")
 _BEGINNING: Final = b"HTTP/1."
-_REQUEST_IDS: Final = ("x-request-id", "apim-request-id", "x-ms-request-id")
+REQUEST_IDS: Final = ("x-request-id", "apim-request-id", "x-ms-request-id")
 """OpenAI's, and the two that Azure answers with."""
 
 
@@ -128,7 +128,7 @@ def rejection_from_answer(
     """Make the error of a refused upgrade. `now` is the wall clock's time."""
     values = {name.lower(): value for name, value in headers}
     code, message = _said(body)
-    request_id = next((values[name] for name in _REQUEST_IDS if name in values), None)
+    request_id = next((values[name] for name in REQUEST_IDS if name in values), None)
     if 300 <= status < 400 and message is None:
         message = "it redirects elsewhere, which is never followed: it would be given your key"
     rejected = HandshakeRejectedError(
@@ -136,7 +136,7 @@ def rejection_from_answer(
         headers=redact_headers(headers, secrets),
         body=body,
         request_id=request_id,
-        retry_after=_retry_after(values, now),
+        retry_after=retry_after_from_headers(values, now),
         code=code,
         message=message,
         url=url,
@@ -158,26 +158,29 @@ def rejection_from_answer(
     return refused
 
 
-def _said(body: str) -> tuple[str | None, str | None]:
-    """The code and the message of an error in JSON, in any of the shapes that are about."""
+def error_from_body(body: str) -> dict[str, str]:
+    """What an error in JSON says, in any of the shapes that are about: code, message and so on."""
     try:
         data: JsonValue = json.loads(body)
-    except ValueError:
-        return None, None
+    except (ValueError, RecursionError):
+        return {}
     if isinstance(data, dict):
         data = data.get("error", data.get("detail", data))
     if isinstance(data, str):
-        return None, data
+        return {"message": data}
     if not isinstance(data, dict):
-        return None, None
-    code, message = data.get("code") or data.get("type"), data.get("message")
-    return (
-        str(code) if isinstance(code, str | int) else None,
-        message if isinstance(message, str) else None,
-    )
+        return {}
+    said = {name: each for name, each in data.items() if isinstance(each, str)}
+    code = data.get("code")
+    return {**said, "code": str(code)} if isinstance(code, int) else said
 
 
-def _retry_after(values: dict[str, str], now: float) -> float | None:
+def _said(body: str) -> tuple[str | None, str | None]:
+    said = error_from_body(body)
+    return said.get("code") or said.get("type"), said.get("message")
+
+
+def retry_after_from_headers(values: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait: `retry-after-ms` (Azure's), or `Retry-After` as a number or a date."""
     try:
         if "retry-after-ms" in values:

@@ -27,7 +27,7 @@ _SOCKS_CREDENTIAL: Final = re.compile("[ -~]{0,255}")
 """RFC 1929, 2, counts in one byte; python-socks encodes ASCII only."""
 
 CREDENTIALS_HINT: Final = ". Put user and password into the proxy's URL"
-_ENVIRONMENT_SCHEMES: Final = {"ws": "http", "wss": "https"}
+_ENVIRONMENT_SCHEMES: Final = {"ws": "http", "http": "http", "wss": "https", "https": "https"}
 
 
 @final

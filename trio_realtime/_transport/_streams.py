@@ -29,7 +29,7 @@ from trio_realtime.errors import ConnectError
 if TYPE_CHECKING:
     from trio_realtime._endpoint import StreamFactory
 
-DEFAULT_PORTS: Final = {"ws": 80, "wss": 443}
+DEFAULT_PORTS: Final = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 
 
 def _ignore(_: str) -> None:
@@ -46,11 +46,11 @@ async def open_stream(
     stream_factory: StreamFactory | None = None,
     on_stage: Callable[[str], None] = _ignore,
 ) -> trio.abc.Stream:
-    """Open what a WebSocket to `url` runs over. Cancelled, everything is closed.
+    """Open what a WebSocket, or HTTP, to `url` runs over. Cancelled, everything is closed.
 
     Args:
-        url: A `ws:` or `wss:` URL, checked as `Handshake` does.
-        ssl_context: For `wss:`, and for a proxy that speaks TLS. The default trusts what the
+        url: A `ws:`, `wss:`, `http:` or `https:` URL, checked as `Handshake` does.
+        ssl_context: For `wss:` and `https:`, and for a proxy that speaks TLS. The default trusts what the
             system trusts, and honours `SSL_CERT_FILE`.
         proxy: The URL of a proxy (`http:`, `https:`, `socks5:`, `socks5h:`, `socks4:` or
             `socks4a:`), with user and password if it wants them.
@@ -77,7 +77,7 @@ async def open_stream(
         stream = await _through_proxy(way, host, port, ssl_context, on_stage)
     else:
         stream = await _connect(host, port, unix_socket, stream_factory, shown)
-    if parts.scheme == "wss":
+    if parts.scheme in {"wss", "https"}:
         on_stage("tls")
         stream = await wrap_tls(stream, host, ssl_context, shown)
     return stream
