@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import assert_never, assert_type
 
-from trio_realtime import IncomingReplies, RealtimeConnection, Reply, UsageTotals
+from trio_realtime import IncomingReplies, RealtimeConnection, Reply, UsageTotals, beta
 from trio_realtime.events import (
     ClientEvent,
     ConversationItemAdded,
     ConversationItemCreate,
+    ConversationItemCreated,
     Error,
     InputAudioBufferAppend,
     InvalidEvent,
@@ -248,3 +249,80 @@ def what_a_connection_keeps(conn: RealtimeConnection) -> None:
     assert_type(conn.usage, UsageTotals)
     assert_type(conn.usage.transcription_seconds, float)
     assert_type(conn.conversation.items, tuple[Item, ...])
+
+
+def decoding_the_beta_dialect(text: str) -> None:
+    assert_type(decode_server(text, "beta"), beta.ServerEvent)
+    assert_type(decode_client(text, "beta"), beta.ClientEvent | UnknownEvent | InvalidEvent)
+
+
+def matching_on_the_class_of_the_beta_dialect(event: beta.ServerEvent) -> None:
+    match event:
+        case beta.ResponseTextDelta(delta=delta):
+            assert_type(delta, str)
+        case beta.ResponseAudioDelta(delta=audio):
+            assert_type(audio, bytes)
+        case beta.ResponseDone(response=response):
+            assert_type(response, beta.Response)
+            assert_type(response.output_audio_format, beta.AudioFormat | Unrecognised | None)
+        case beta.SessionCreated(session=session):
+            assert_type(session, beta.Session)
+            assert_type(session.client_secret, beta.ClientSecret | None)
+        case beta.TranscriptionSessionUpdated(session=transcription):
+            assert_type(transcription, beta.TranscriptionSession)
+        case Error(error=error):
+            assert_type(error, ErrorDetails)
+        case beta.UnknownEvent(wire_type=wire_type):
+            assert_type(wire_type, str)
+        case _:
+            assert_type(event.event_id, str | None)
+
+
+def comparing_the_type_in_the_beta_dialect(event: beta.ServerEvent) -> None:
+    if event.type == "response.done":
+        assert_type(event, beta.ResponseDone)
+    elif event.type == "conversation.item.created":
+        assert_type(event, ConversationItemCreated)
+    elif event.type == "<invalid>":
+        assert_type(event, InvalidEvent)
+
+
+def turn_detection_of_the_beta_dialect_is_exhaustive(detection: beta.TurnDetection) -> str:
+    match detection:
+        case beta.ServerVad() | beta.SemanticVad():
+            return detection.type
+        case beta.UnknownTurnDetection():
+            return detection.type
+        case _:
+            assert_never(detection)
+
+
+def a_voice_of_the_beta_dialect_is_exhaustive(voice: beta.Voice) -> str:
+    match voice:
+        case str():
+            return voice
+        case beta.CustomVoice():
+            return voice.id
+        case beta.NamedVoice():
+            return voice.name
+        case beta.UnknownVoice():
+            return ""
+        case _:
+            assert_never(voice)
+
+
+def building_in_the_beta_dialect(message: AssistantMessage) -> None:
+    config = beta.SessionConfig(
+        modalities=["text"],
+        voice=beta.NamedVoice(name="sage"),
+        input_audio_format="pcm16",
+        turn_detection=None,
+        tools=[FunctionTool(name="tide")],
+        max_response_output_tokens="inf",
+    )
+    assert_type(encode(beta.SessionUpdate(session=config)), str)
+    beta.ResponseCreate(response=beta.ResponseConfig(input=[message], temperature=0.7))
+    assert_type(beta.as_input(message), AssistantMessage)
+    beta.SessionConfig(output_modalities=["text"])  # type: ignore[call-arg]
+    beta.SessionConfig(turn_detection=ServerVad())  # type: ignore[arg-type]
+    beta.SessionUpdate(session=RealtimeSessionConfig())  # type: ignore[arg-type]
