@@ -29,7 +29,13 @@ from trio_realtime._endpoint import (
     StreamFactory,
     Target,
 )
-from trio_realtime._open import RealtimeConnection, open_realtime
+from trio_realtime._open import (
+    RealtimeConnection,
+    TranscriptionConnection,
+    TranscriptStream,
+    open_realtime,
+    open_transcription,
+)
 from trio_realtime._options import DEFAULT_OPTIONS, Options
 from trio_realtime._resources import UNSET, Unset
 from trio_realtime._response import IncomingReplies, Reply, ReplyView
@@ -84,6 +90,14 @@ __all__ = [
     "Statistics",
     "StreamFactory",
     "Target",
+    "Transcript",
+    "TranscriptCompleted",
+    "TranscriptDelta",
+    "TranscriptFailed",
+    "TranscriptFailure",
+    "TranscriptSegment",
+    "TranscriptStream",
+    "TranscriptionConnection",
     "Transport",
     "TransportClosed",
     "TransportFactory",
@@ -91,4 +105,5 @@ __all__ = [
     "UsageTotals",
     "__version__",
     "open_realtime",
+    "open_transcription",
 ]

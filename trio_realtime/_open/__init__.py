@@ -2,5 +2,14 @@
 
 from trio_realtime._open._environment import endpoint_from_environment
 from trio_realtime._open._realtime import RealtimeConnection, open_realtime
+from trio_realtime._open._transcript_stream import TranscriptStream
+from trio_realtime._open._transcription import TranscriptionConnection, open_transcription
 
-__all__ = ["RealtimeConnection", "endpoint_from_environment", "open_realtime"]
+__all__ = [
+    "RealtimeConnection",
+    "TranscriptStream",
+    "TranscriptionConnection",
+    "endpoint_from_environment",
+    "open_realtime",
+    "open_transcription",
+]
