@@ -13,11 +13,12 @@ from typing import Any, get_args
 import pytest
 
 from tests.core.scenarios import SCENARIOS, Outcome
+from trio_realtime import translation
 from trio_realtime._core import simulator
 from trio_realtime._core.simulator import RefusedError
 from trio_realtime._core.simulator._evidence import NEVER_SENT, SECTIONS, TABLE
 from trio_realtime._core.simulator._evidence_row import KINDS, Evidence, Row
-from trio_realtime._core.simulator._frames import CLIENT_EVENTS
+from trio_realtime._core.simulator._frames import CLIENT_EVENTS, TRANSLATION_PARAMETERS
 from trio_realtime.events import InvalidEvent, ServerEvent, UnknownEvent
 from trio_realtime.testing import SimulatedServerOptions, SimulatedSession
 
@@ -80,11 +81,12 @@ def test_every_kind_of_evidence_is_explained_and_used() -> None:
 
 
 def test_every_client_event_has_rows() -> None:
-    assert set(CLIENT_EVENTS) <= {row.cause for row in TABLE}
+    assert {*CLIENT_EVENTS, *TRANSLATION_PARAMETERS} <= {row.cause for row in TABLE}
 
 
 def server_events() -> set[str]:
-    members = (each for each in get_args(ServerEvent) if each not in (UnknownEvent, InvalidEvent))
+    every = {*get_args(ServerEvent), *get_args(translation.ServerEvent)}
+    members = every - {UnknownEvent, InvalidEvent}
     return {str(each.model_fields["type"].default) for each in members}
 
 
@@ -99,7 +101,7 @@ def test_every_server_event_is_in_a_row_or_said_never_to_be_sent() -> None:
 # what is done to the network is no server's.
 WITHOUT_ROWS = {
     *("tokens_per_second", "audio_speed", "latency", "session_seconds"),
-    *("voice", "seed", "watch", "faults"),
+    *("voice", "translate", "seed", "watch", "faults"),
 }
 
 

@@ -11,13 +11,13 @@ import functools
 import importlib
 import json
 from collections.abc import Sequence
-from typing import Final, Protocol, TypeAlias, cast
+from typing import Final, Protocol, TypeAlias, TypedDict, cast
 
 from pydantic import JsonValue
 
 from tests.testing.order import Order
 from tests.testing.presence import Frame, loaded, oddities, recorded_sessions
-from trio_realtime.events import InvalidEvent, UnknownEvent, decode_server
+from trio_realtime.events import Dialect, InvalidEvent, UnknownEvent, decode_server
 
 __all__ = [
     "Frame",
@@ -41,35 +41,59 @@ def _schema() -> dict[str, JsonValue]:
 
 
 @functools.cache
-def _validator(kind: str) -> _Validator | None:
+def _inventory(dialect: Dialect) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
+    """By the type of a server event: what it must hold, and what it may."""
+    return {
+        row["type"]: (frozenset(row["required"]), frozenset(row["fields"]))
+        for row in cast("list[_Row]", loaded("event_types.json") or [])
+        if row["direction"] == "server" and dialect in row["dialects"]
+    }
+
+
+class _Row(TypedDict):
+    type: str
+    direction: str
+    dialects: list[str]
+    required: list[str]
+    fields: dict[str, JsonValue]
+
+
+@functools.cache
+def _validator(kind: str, dialect: Dialect) -> _Validator | None:
     schema = _schema()
     index = schema.get("x-event-index")
     if not isinstance(index, dict):
         return None
-    names = index["ga_server"]
+    names = index[f"{dialect}_server"]
     assert isinstance(names, dict)
+    if kind not in names:
+        return None  # the schemas of the other dialects are not complete
     # By name: it has no type stubs of its own.
     jsonschema = importlib.import_module("jsonschema")
     rules = {"$ref": f"#/$defs/{names[kind]}", "$defs": schema["$defs"]}
     return cast("_Validator", jsonschema.Draft202012Validator(rules))
 
 
-def check_frame(text: str | bytes) -> Frame:
+def check_frame(text: str | bytes, dialect: Dialect = "ga") -> Frame:
     """Check one server frame by itself, and return it."""
-    event = decode_server(text)
+    event = decode_server(text, dialect)
     assert not isinstance(event, (InvalidEvent, UnknownEvent)), event
     frame: Frame = json.loads(text)
-    _check_whole(frame)
+    _check_whole(frame, dialect)
     return frame
 
 
-def _check_whole(frame: Frame) -> None:
-    validator = _validator(str(frame["type"]))
+def _check_whole(frame: Frame, dialect: Dialect) -> None:
+    kind = str(frame["type"])
+    validator = _validator(kind, dialect)
     if validator is not None:
         validator.validate(frame)
+    if dialect != "ga" and (inventory := _inventory(dialect)):
+        required, known = inventory[kind]
+        assert required <= frame.keys() <= known, f"{kind}: {frame}"
     session = frame.get("session")
-    if not isinstance(session, dict) or session["type"] == "realtime":
-        odd = list(oddities(frame))
+    if not isinstance(session, dict) or session.get("type", "realtime") != "transcription":
+        odd = list(oddities(frame, dialect))
         assert odd == [], f"{frame['type']}: {'; '.join(odd)}: {frame}"
 
 
@@ -98,7 +122,7 @@ _NUMBERS: Final = {"speed", "idle_timeout_ms", "threshold"}
 
 _SHAPES_MAX: Final = 20_000
 
-_seen: set[Shape] = set()
+_seen: set[tuple[Dialect, Shape]] = set()
 
 
 def _shape(value: JsonValue, name: str = "") -> Shape:
@@ -114,16 +138,16 @@ def _shape(value: JsonValue, name: str = "") -> Shape:
     return "int" if isinstance(value, int) else "float"
 
 
-def check_text(text: str) -> Frame:
+def check_text(text: str, dialect: Dialect = "ga") -> Frame:
     """Check one server frame as `check_frame` does, but each shape of frames once: cheap."""
     frame: Frame = json.loads(text)
-    shape = _shape(frame)
+    shape = (dialect, _shape(frame))
     if shape not in _seen:
-        check_frame(text)
+        check_frame(text, dialect)
         if len(_seen) >= _SHAPES_MAX:
             _seen.clear()
         _seen.add(shape)
-    if frame["type"] == "response.output_audio.delta":
+    if str(frame["type"]).endswith("audio.delta"):
         base64.b64decode(str(frame["delta"]), validate=True)
     return frame
 

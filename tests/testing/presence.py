@@ -18,6 +18,8 @@ from typing import Final, TypeAlias, final
 
 from pydantic import JsonValue
 
+from trio_realtime.events import Dialect
+
 Frame: TypeAlias = dict[str, JsonValue]
 Place: TypeAlias = tuple[str, str]
 """An event's type, and a path in it: `response.output[].content[]`."""
@@ -51,13 +53,14 @@ def loaded(name: str) -> dict[str, JsonValue]:
     return json.loads(path.read_text("utf-8")) if path.exists() else {}
 
 
-def recorded_sessions() -> dict[str, list[tuple[str, Frame]]]:
-    """The recorded GA sessions: by name, each frame with its direction."""
+def recorded_sessions(dialect: Dialect = "ga") -> dict[str, list[tuple[str, Frame]]]:
+    """The recorded sessions of a dialect: by name, each frame with its direction."""
     path = WIRE / "recorded_events.jsonl"
     sessions: dict[str, list[tuple[str, Frame]]] = {}
     for line in path.read_text("utf-8").splitlines() if path.exists() else ():
         record = json.loads(line)
-        if record["dialect"] == "ga" and "voice-live" not in record["provider"]:
+        odd = dialect == "ga" and "voice-live" in record["provider"]
+        if record["dialect"] == dialect and not odd:
             session = sessions.setdefault(record["group"], [])
             session.append((record["direction"], record["event"]))
     return sessions
@@ -79,9 +82,9 @@ def _type_of(value: Mapping[str, JsonValue]) -> str:
 
 
 @functools.cache
-def _recorded() -> dict[Place, dict[str, _Members]]:
+def _recorded(dialect: Dialect) -> dict[Place, dict[str, _Members]]:
     places: dict[Place, dict[str, _Members]] = {}
-    for frames in recorded_sessions().values():
+    for frames in recorded_sessions(dialect).values():
         for direction, frame in frames:
             for path, value in objects_in(frame) if direction == "server" else ():
                 by_type = places.setdefault((str(frame["type"]), path), {})
@@ -92,13 +95,21 @@ def _recorded() -> dict[Place, dict[str, _Members]]:
     return places
 
 
+# Whose counts there are; of translations there are none.
+_COUNTED: Final[dict[Dialect, tuple[str, ...]]] = {
+    "ga": ("openai_ga", "azure_ga"),
+    "beta": ("openai_beta",),
+    "translation": (),
+}
+
+
 @functools.cache
-def _counted() -> dict[Place, tuple[frozenset[str], frozenset[str]]]:
+def _counted(dialect: Dialect) -> dict[Place, tuple[frozenset[str], frozenset[str]]]:
     """By place: members that were there in all samples, and all that ever were."""
     always: dict[Place, list[set[str]]] = {}
     known: dict[Place, set[str]] = {}
     by_provider = loaded("field_presence.json")
-    for provider in ("openai_ga", "azure_ga"):
+    for provider in _COUNTED[dialect]:
         events = by_provider.get(provider)
         for kind, event in events.items() if isinstance(events, dict) else ():
             for path, (every, some) in _counted_in(event).items():
@@ -134,10 +145,10 @@ def _counted_in(event: JsonValue) -> dict[str, tuple[set[str], set[str]]]:
     return places
 
 
-def oddities(frame: Frame) -> Iterator[str]:
+def oddities(frame: Frame, dialect: Dialect = "ga") -> Iterator[str]:
     """What no genuine frame would lack, hold, or leave null."""
     kind = str(frame["type"])
-    recorded, counted = _recorded(), _counted()
+    recorded, counted = _recorded(dialect), _counted(dialect)
     for path, value in objects_in(frame):
         if path.startswith(_OF_THE_CLIENT):
             continue

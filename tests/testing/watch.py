@@ -18,6 +18,7 @@ from tests.testing.faithful import check_text
 from tests.testing.order import Order
 from trio_realtime._core.simulator import Simulation
 from trio_realtime._core.simulator._stage import Stage
+from trio_realtime.events import Dialect
 from trio_realtime.testing import SimulatedSession
 
 _ERRORS_MAX: Final = 10
@@ -27,6 +28,11 @@ _SEND: Final = Stage.send
 _OPEN: Final = Simulation.open
 _PUSH: Final = SimulatedSession.push
 _LATE_DONE: Final = Simulation.late_done
+
+
+def dialect_of(stage: Stage) -> Dialect:
+    """What a session speaks."""
+    return "translation" if stage.session.get("type") == "translation" else "ga"
 
 
 @final
@@ -94,7 +100,7 @@ class Watch:
         order = self._orders.get(stage)
 
         def check() -> None:
-            frame = check_text(str(text))
+            frame = check_text(str(text), dialect_of(stage))
             if order is not None:
                 order.see(frame)
 

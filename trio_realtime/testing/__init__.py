@@ -19,6 +19,7 @@ from trio_realtime._core.simulator import (
     Say,
     Silence,
     Together,
+    Translate,
 )
 from trio_realtime.testing._cassette_server import CassetteServer
 from trio_realtime.testing._cassettes import RecordMode, record, replay, use_cassette
@@ -97,6 +98,7 @@ __all__ = [
     "SimulatedSession",
     "StreamFaults",
     "Together",
+    "Translate",
     "Voice",
     "Watcher",
     "absent",

@@ -13,7 +13,7 @@ from typing import Final
 import trio
 from pydantic import JsonValue
 
-from trio_realtime._core.simulator import RefusedError, Simulation
+from trio_realtime._core.simulator import RefusedError, Simulation, Translation
 
 _TURN_MS_MAX: Final = 600_000
 """The longest turn of `hears`: ten minutes are 29 MB."""
@@ -32,15 +32,27 @@ class Drivers:
     gone drivers do nothing, but wrong arguments are told all the same.
     """
 
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation: Simulation = simulation
+    def __init__(self, simulation: Simulation | Translation) -> None:
+        self._simulation: Simulation | Translation = simulation
 
-    def _do(self, act: Callable[[Simulation], None]) -> None:
+    def _do(self, act: Callable[[Simulation | Translation], None]) -> None:
         """Do something now, unless the session is over."""
         if self._simulation.closing is None:
             self._simulation.read_clock(trio.current_time())
             act(self._simulation)
             self._settle()
+
+    def _converse(self, act: Callable[[Simulation], None]) -> None:
+        """Do something now that takes a conversation."""
+        simulation = self._in_conversation()
+        self._do(lambda _: act(simulation))
+
+    def _in_conversation(self) -> Simulation:
+        if isinstance(self._simulation, Simulation):
+            return self._simulation
+        raise RuntimeError(
+            "a translation has no turns and no responses: of what drives speech it has hears()"
+        )
 
     def _settle(self) -> None:
         """Have what changed take effect."""
@@ -85,17 +97,17 @@ class Drivers:
         If the session says so, the model is interrupted.
 
         Raises:
-            RuntimeError: if somebody speaks already.
+            RuntimeError: if somebody speaks already, or in a translation.
         """
-        self._do(Simulation.speech_started)
+        self._converse(Simulation.speech_started)
 
     def speech_stopped(self) -> None:
         """Let the user stop: the turn is committed, and answered if the session says so.
 
         Raises:
-            RuntimeError: if nobody speaks.
+            RuntimeError: if nobody speaks, or in a translation.
         """
-        self._do(Simulation.speech_stopped)
+        self._converse(Simulation.speech_stopped)
 
     def hears(
         self, text: str, *, ms: float | None = None, transcribed_after: float | None = None
@@ -115,11 +127,15 @@ class Drivers:
         A model that streams (`gpt-realtime-whisper`, `gpt-live-transcribe`) writes the first half
         of the words before the turn is committed, and so before its item is there.
 
+        A translation has no turns: there it is as if the client had sent that speech, behind the
+        audio that it has sent.
+
         Args:
             text: What the user says. Several, in one buffer, are joined by blanks.
             ms: How long it takes. By default 300 ms a word.
             transcribed_after: Seconds until its transcription goes on. Give an earlier turn more
-                than a later one for transcriptions that come out of order.
+                than a later one for transcriptions that come out of order. A translation has no
+                use for it.
 
         Raises:
             RuntimeError: if somebody speaks already.
@@ -130,7 +146,10 @@ class Drivers:
         if ms is not None and not 1 <= ms <= _TURN_MS_MAX:
             raise ValueError(f"ms must be between 1 and {_TURN_MS_MAX}; it is {ms!r}")
         _check_seconds("transcribed_after", transcribed_after)
-        self._do(lambda simulation: simulation.turns.hears(text, ms, transcribed_after))
+        if isinstance(translation := self._simulation, Translation):
+            self._do(lambda _: translation.hears(text, ms))
+        else:
+            self._converse(lambda simulation: simulation.turns.hears(text, ms, transcribed_after))
 
     def transcription_fails(
         self,
@@ -155,7 +174,7 @@ class Drivers:
             type: Its type.
         """
         failure = RefusedError(code, message or "", type=type)
-        self._simulation.turns.transcription_fails(failure)
+        self._in_conversation().turns.transcription_fails(failure)
 
     def idle_timeout(self) -> None:
         """Let the session's idle timeout be over: the user has said nothing for too long.
@@ -167,7 +186,7 @@ class Drivers:
             RuntimeError: if the session has no server VAD, somebody speaks, or a response is
                 active.
         """
-        self._do(lambda simulation: simulation.turns.idle_timeout())
+        self._converse(lambda simulation: simulation.turns.idle_timeout())
 
     def dtmf(self, key: str) -> None:
         """Let the user press a key of the telephone.
@@ -184,7 +203,7 @@ class Drivers:
         """
         if len(key) != 1 or key not in _KEYS:
             raise ValueError(f"a telephone has the keys {_KEYS}; it has no {key!r}")
-        self._do(lambda simulation: simulation.press(key))
+        self._converse(lambda simulation: simulation.press(key))
 
     def rate_limits(self, *, limit: int | None = None, remaining: int | None = None) -> None:
         """Set the tokens a minute and what remains of them.
@@ -206,7 +225,7 @@ class Drivers:
         for name, value in (("limit", limit), ("remaining", remaining)):
             if value is not None and value < 0:
                 raise ValueError(f"{name} cannot be negative; it is {value!r}")
-        self._do(lambda simulation: simulation.rate_limits(limit=limit, remaining=remaining))
+        self._converse(lambda simulation: simulation.rate_limits(limit=limit, remaining=remaining))
 
     def late_done(
         self, seconds: float = 1.0, *, stays_active: bool = True, duplicates: int = 0
@@ -229,7 +248,7 @@ class Drivers:
         _check_seconds("seconds", seconds)
         if duplicates < 0:
             raise ValueError(f"duplicates cannot be negative; it is {duplicates!r}")
-        self._do(
+        self._converse(
             lambda simulation: simulation.late_done(
                 seconds, stays_active=stays_active, duplicates=duplicates
             )
@@ -294,7 +313,7 @@ class Drivers:
 
     def expire(self) -> None:
         """End the session as if its 60 minutes were over: an error, then close 1001."""
-        self._do(Simulation.expire)
+        self._do(lambda simulation: simulation.expire())
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Close the WebSocket, after what waits to be sent. A response that streams ends there.

@@ -19,6 +19,9 @@ from trio_realtime._core.simulator import (
     McpServer,
     Pace,
     Simulation,
+    Translate,
+    Translation,
+    marked_translation,
 )
 from trio_realtime.testing._host import Host
 from trio_realtime.testing._responders import Asked, Responder
@@ -84,6 +87,7 @@ class SimulatedServer(Host):
         answer_close: bool = True,
         mcp_servers: Mapping[str, McpServer] | None = None,
         voice: Voice | Literal["espeak-ng"] | None = None,
+        translate: Translate = marked_translation,
         seed: int | None = None,
         watch: Watcher | None = None,
         faults: FaultPlan | None = None,
@@ -117,6 +121,8 @@ class SimulatedServer(Host):
             voice: Who speaks for the model: `"espeak-ng"`, if it is installed, or an async
                 function of a text that returns PCM of 16 bits at 24 kHz. By default each word is
                 a tone, which is quick and the same on every machine.
+            translate: How translations translate: a function of a text and a language. By default
+                each word gets the language behind it: `sea-nb`.
             seed: The seed of the ids the server chooses; by default another for each server.
             watch: Told of every connection, message and HTTP request, as they pass on the wire.
             faults: What goes wrong on the way, on purpose.
@@ -140,6 +146,7 @@ class SimulatedServer(Host):
             echo_metadata=echo_metadata,
             event_order=event_order,
             mcp_servers=mcp_servers or {},
+            translate=translate,
         )
         self._letters = letters_from_seed(seed)
         self._rest = Rest(api_key, self._letters)
@@ -186,7 +193,8 @@ class SimulatedServer(Host):
 
     async def talk(self, ws: ServerSocket, handshake: ClientHandshake) -> bool:
         """Hold a session with one client until it is gone."""
-        simulation = Simulation(
+        kind = Translation if handshake.is_translation else Simulation
+        simulation = kind(
             handshake,
             self._manner,
             self._letters,
@@ -224,6 +232,7 @@ class SimulatedServerOptions(TypedDict, total=False):
     answer_close: bool
     mcp_servers: Mapping[str, McpServer] | None
     voice: Voice | Literal["espeak-ng"] | None
+    translate: Translate
     seed: int | None
     watch: Watcher | None
     faults: FaultPlan | None

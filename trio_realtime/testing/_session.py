@@ -22,6 +22,7 @@ from trio_realtime._core.simulator import (
     Object,
     Question,
     Simulation,
+    Translation,
 )
 from trio_realtime._transport import TransportClosed
 from trio_realtime.testing._drivers import Drivers
@@ -64,7 +65,7 @@ class SimulatedSession(Drivers):
 
     def __init__(
         self,
-        simulation: Simulation,
+        simulation: Simulation | Translation,
         handshake: ClientHandshake,
         asked: Asked,
         start: Callable[[Callable[[], Awaitable[None]]], None],
@@ -228,8 +229,8 @@ class SimulatedSession(Drivers):
     def _settle(self) -> None:
         """Ask the responders that are to be asked, and wake whoever waits for a change."""
         simulation = self._simulation
-        while simulation.questions:
-            self._ask(simulation.questions.popleft())
+        while isinstance(simulation, Simulation) and simulation.questions:
+            self._ask(simulation, simulation.questions.popleft())
         for question, scope in self._thinking:
             if question.reply.over:
                 scope.cancel()
@@ -237,25 +238,27 @@ class SimulatedSession(Drivers):
             simulation.outbox.clear()
         self._changed.unpark_all()
 
-    def _ask(self, question: Question) -> None:
+    def _ask(self, simulation: Simulation, question: Question) -> None:
         asked = outcome.capture(self._asked.answer, question, self)
         if isinstance(asked, outcome.Error):
             # Raised by a task of the server's: here it would reach whoever drives the session.
             self._start(partial(_raise, asked))
         elif isinstance(asked.value, tuple):
-            self._simulation.answer(question, asked.value, trio.current_time())
+            simulation.answer(question, asked.value, trio.current_time())
         else:
-            self._simulation.begin(question)
-            self._start(partial(self._think, question, asked.value))
+            simulation.begin(question)
+            self._start(partial(self._think, simulation, question, asked.value))
 
-    async def _think(self, question: Question, answer: Awaitable[Answer]) -> None:
+    async def _think(
+        self, simulation: Simulation, question: Question, answer: Awaitable[Answer]
+    ) -> None:
         with trio.CancelScope() as scope:
             self._thinking.append((question, scope))
             try:
                 plan = plan_from_answer(await answer, question)
             finally:
                 self._thinking.remove((question, scope))
-            self._simulation.answer(question, plan, trio.current_time())
+            simulation.answer(question, plan, trio.current_time())
             self._settle()
 
 

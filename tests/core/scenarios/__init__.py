@@ -4,7 +4,15 @@ Each scenario drives a session into the row's situation, checks what the row say
 outcome, and returns what came out.
 """
 
-from tests.core.scenarios import connecting, items, responses, server, session, speech
+from tests.core.scenarios import (
+    connecting,
+    items,
+    responses,
+    server,
+    session,
+    speech,
+    translations,
+)
 from tests.core.scenarios.shared import SCENARIOS, Outcome
 
 __all__ = [
@@ -16,4 +24,5 @@ __all__ = [
     "server",
     "session",
     "speech",
+    "translations",
 ]

@@ -9,7 +9,14 @@ from trio_realtime._core.simulator._errors import RefusedError, bad_key
 from trio_realtime._core.simulator._frames import ClientFrame
 from trio_realtime._core.simulator._handshake import ClientHandshake
 from trio_realtime._core.simulator._json import Object
-from trio_realtime._core.simulator._manner import EventOrder, Manner, McpServer, Pace
+from trio_realtime._core.simulator._manner import (
+    EventOrder,
+    Manner,
+    McpServer,
+    Pace,
+    Translate,
+    marked_translation,
+)
 from trio_realtime._core.simulator._responder import (
     ACTIONS,
     Action,
@@ -27,6 +34,7 @@ from trio_realtime._core.simulator._responses import Question
 from trio_realtime._core.simulator._secrets import Secrets
 from trio_realtime._core.simulator._simulation import Simulation
 from trio_realtime._core.simulator._stage import Letters
+from trio_realtime._core.simulator._translation import Translation
 
 __all__ = [
     "ACTIONS",
@@ -54,6 +62,9 @@ __all__ = [
     "Silence",
     "Simulation",
     "Together",
+    "Translate",
+    "Translation",
     "bad_key",
     "default_reply",
+    "marked_translation",
 ]

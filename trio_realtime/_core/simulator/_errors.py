@@ -179,6 +179,14 @@ def commit_empty(milliseconds: float) -> RefusedError:
     )
 
 
+def session_is_ending() -> RefusedError:
+    """A translation was asked for its end, and is asked for something else. Our choice."""
+    return RefusedError(
+        "session_closing",
+        "The session is closing: nothing but its end comes after 'session.close'.",
+    )
+
+
 def audio_too_long(length: int, limit: int) -> RefusedError:
     """An append carries more audio than the server takes. The code and wording are our choice."""
     return RefusedError(

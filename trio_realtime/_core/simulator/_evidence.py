@@ -25,6 +25,7 @@ from trio_realtime._core.simulator._evidence_session import (
     ENVELOPE_ROWS,
     SESSION_ROWS,
 )
+from trio_realtime._core.simulator._evidence_translation import TRANSLATION_ROWS
 from trio_realtime._core.simulator._evidence_variants import DRIVEN_ROWS, VARIANT_ROWS
 
 SECTIONS: Final[Mapping[str, tuple[Row, ...]]] = {
@@ -39,6 +40,7 @@ SECTIONS: Final[Mapping[str, tuple[Row, ...]]] = {
     "MCP": MCP_ROWS,
     "Speech": SPEECH_ROWS,
     "Transcription": TRANSCRIPTION_ROWS,
+    "Translation": TRANSLATION_ROWS,
     "What comes by itself": TIME_ROWS,
     "What only a test has a server do": DRIVEN_ROWS,
     "Variants": VARIANT_ROWS,

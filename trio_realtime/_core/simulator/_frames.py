@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final, final
+from typing import Final, TypeAlias, final
 
 from pydantic import JsonValue
 
@@ -28,8 +28,10 @@ _STRING: Final = "a string"
 _INTEGER: Final = "an integer"
 _OBJECT: Final = "an object"
 
-# Parameters by event type; a name with a question mark may be left out, or null.
-_PARAMETERS: Final[Mapping[str, Mapping[str, str]]] = {
+Parameters: TypeAlias = Mapping[str, Mapping[str, str]]
+"""By event type, the parameters it takes; a name with a question mark may be left out, or null."""
+
+_PARAMETERS: Final[Parameters] = {
     "session.update": {"session": _OBJECT},
     "input_audio_buffer.append": {"audio": _STRING},
     "input_audio_buffer.commit": {},
@@ -52,6 +54,13 @@ DEPTH_MAX: Final = 100
 
 CLIENT_EVENTS: Final = tuple(_PARAMETERS)
 """The types of all client events."""
+
+TRANSLATION_PARAMETERS: Final[Parameters] = {
+    "session.update": {"session": _OBJECT},
+    "session.input_audio_buffer.append": {"audio": _STRING},
+    "session.close": {},
+}
+"""The client events of a translation."""
 
 
 @final
@@ -124,20 +133,24 @@ def _is_unicode(text: str, value: JsonValue) -> bool:
     return True
 
 
-def check_frame(frame: ClientFrame) -> None:
+def check_frame(frame: ClientFrame, known: Parameters = _PARAMETERS) -> None:
     """Check an event's type and parameters.
+
+    Args:
+        frame: The event.
+        known: The events there are; by default those of a conversation.
 
     Raises:
         RefusedError: if it is unknown, or lacks one, or one is unknown or of the wrong type.
     """
     if "type" not in frame:
         raise RefusedError("invalid_event", "The 'type' field is missing.")
-    if frame.type not in _PARAMETERS:
-        raise invalid_value("type", frame["type"], CLIENT_EVENTS)
+    if frame.type not in known:
+        raise invalid_value("type", frame["type"], known)
     event_id = frame.get("event_id")
     if isinstance(event_id, str) and len(event_id) > EVENT_ID_MAX:
         raise string_too_long("event_id", len(event_id), EVENT_ID_MAX)
-    parameters = {"type": _STRING, "event_id?": _STRING, **_PARAMETERS[frame.type]}
+    parameters = {"type": _STRING, "event_id?": _STRING, **known[frame.type]}
     for name in frame:
         if name not in parameters and f"{name}?" not in parameters:
             raise unknown_parameter(name)

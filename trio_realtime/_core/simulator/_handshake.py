@@ -74,8 +74,13 @@ class ClientHandshake:
 
     @property
     def is_realtime(self) -> bool:
-        """Whether the path is that of the Realtime API, under whatever prefix."""
-        return self.path.rstrip("/").endswith("/realtime")
+        """Whether the path is one of the Realtime API's, under whatever prefix."""
+        return self.is_translation or self.path.rstrip("/").endswith("/realtime")
+
+    @property
+    def is_translation(self) -> bool:
+        """Whether the path is that of translations, which speak a dialect of their own."""
+        return self.path.rstrip("/").endswith("/realtime/translations")
 
     @property
     def is_sideband(self) -> bool:
@@ -84,7 +89,9 @@ class ClientHandshake:
 
     @property
     def kind(self) -> str:
-        """The type of session: `realtime` or `transcription`."""
+        """The type of session: `realtime`, `transcription` or `translation`."""
+        if self.is_translation:
+            return "translation"
         return "transcription" if self.query.get("intent") == "transcription" else "realtime"
 
     @property
@@ -120,7 +127,7 @@ class ClientHandshake:
         if self.header("openai-beta") == "realtime=v1" or _BETA_SUBPROTOCOL in self.subprotocols:
             return beta_switched_off(), CLOSE_BAD_REQUEST
         known = self.model or self.is_sideband or secret is not None
-        if self.kind == "realtime" and not known:
+        if self.kind != "transcription" and not known:
             return no_model(), CLOSE_BAD_REQUEST
         if models is not None and self.model and self.model not in models:
             # Recorded on another API behind the same gateway; the close code is our choice.

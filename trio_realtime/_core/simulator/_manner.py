@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias, final, get_args
 
@@ -36,6 +36,15 @@ class Pace:
 
 
 DEFAULT_PACE: Final = Pace()
+
+Translate: TypeAlias = Callable[[str, str], str]
+"""Translates a text into a language, which is named as the session names it."""
+
+
+def marked_translation(text: str, language: str) -> str:
+    """The default: each word with the language behind it, `sea-nb`."""
+    return " ".join(f"{word}-{language}" for word in text.split())
+
 
 EventOrder: TypeAlias = Literal["openai", "xai"]
 """Whose order a response's events come in."""
@@ -90,6 +99,8 @@ class Manner:
     there is no `conversation.item.done`."""
     mcp_servers: Mapping[str, McpServer] = field(default_factory=dict[str, McpServer])
     """The MCP servers there are, by label. A session that names another gets an empty list."""
+    translate: Translate = marked_translation
+    """How translations translate."""
 
     def __post_init__(self) -> None:
         if self.event_order not in get_args(EventOrder):
