@@ -33,6 +33,7 @@ from trio_realtime._open import (
     RealtimeConnection,
     TranscriptionConnection,
     TranscriptStream,
+    accepted_call,
     open_realtime,
     open_transcription,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "Unset",
     "UsageTotals",
     "__version__",
+    "accepted_call",
     "open_realtime",
     "open_transcription",
 ]

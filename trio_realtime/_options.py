@@ -49,6 +49,9 @@ class Options:
     """How long a response that was cancelled may keep the next one waiting; and, on a server that
     does not say whose a response is, how long one that was cut short waits for a better answer."""
 
+    hangup_timeout: float = 5
+    """How long `accepted_call` may take to hang up at its end, whatever it is left by."""
+
     max_message_bytes: int = 64 * _MIB
     """The largest message accepted. Items with audio of 3.5 MB have been seen on the wire."""
 

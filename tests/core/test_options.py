@@ -26,6 +26,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "ping_timeout": 20,
         "failure_grace": 10,
         "cancel_timeout": 5,
+        "hangup_timeout": 5,
         "max_message_bytes": 64 * mib,
         "inbox_bytes": 64 * mib,
         "outbox_bytes": mib,

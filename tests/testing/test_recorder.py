@@ -136,6 +136,7 @@ async def test_what_is_asked_for_is_passed_on(tmp_path: Path, autojump_clock: Mo
     path = tmp_path / "a.jsonl"
     queries = ("model=m+1", "call_id=rtc_1", "intent=transcription", "deployment=d")
     async with SimulatedServer() as real, record(path, real.endpoint) as server:
+        real.create_call(call_id="rtc_1")
         for query in queries:
             async with raw_to(server, query):
                 pass

@@ -1,5 +1,6 @@
 """Where a connection is put together: `open_realtime` and its siblings."""
 
+from trio_realtime._open._call import accepted_call
 from trio_realtime._open._environment import endpoint_from_environment
 from trio_realtime._open._realtime import RealtimeConnection, open_realtime
 from trio_realtime._open._transcript_stream import TranscriptStream
@@ -9,6 +10,7 @@ __all__ = [
     "RealtimeConnection",
     "TranscriptStream",
     "TranscriptionConnection",
+    "accepted_call",
     "endpoint_from_environment",
     "open_realtime",
     "open_transcription",

@@ -119,6 +119,7 @@ class Requests:
         if self.closed:
             raise RuntimeError("the RestClient is closed: its block has been left")
         retry = 0
+        uncertain = False
         while True:
             await trio.lowlevel.checkpoint()
             try:
@@ -126,7 +127,10 @@ class Requests:
             except (ConnectError, RestError) as error:
                 delay = self._delay(error, question, retry)
                 if delay is None:
+                    if uncertain:
+                        raise _in_doubt(error) from error
                     raise
+                uncertain |= isinstance(error, RestError) and error.uncertain
                 LOGGER.warning("asking again in %.1f s: %s", delay, error)
             retry += 1
             await trio.sleep(delay)
@@ -187,6 +191,26 @@ class Requests:
             url=redact_url(url),
             secrets=secrets,
         )
+
+
+def _in_doubt(error: ConnectError | RestError) -> RestError | AuthenticationError:
+    """Make the error of a request of which an earlier attempt may have been acted upon."""
+    if isinstance(error, AuthenticationError):
+        return error
+    before = "an earlier attempt was left without an answer, and then:"
+    if isinstance(error, ConnectError):
+        return RestError(f"{before} {error.message}", uncertain=True, url=error.url)
+    return RestError(
+        f"{before} {error.message}",
+        status_code=error.status_code,
+        type=error.type,
+        code=error.code,
+        param=error.param,
+        request_id=error.request_id,
+        retry_after=error.retry_after,
+        uncertain=True,
+        url=error.url,
+    )
 
 
 def _request_id(answer: Answer) -> str | None:

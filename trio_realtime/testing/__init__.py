@@ -8,6 +8,7 @@ from trio_realtime._core.cassette import CassetteError, CassetteSecretError
 from trio_realtime._core.simulator import (
     Action,
     CallMcp,
+    CallState,
     CallTool,
     ClientFrame,
     ClientHandshake,
@@ -18,6 +19,7 @@ from trio_realtime._core.simulator import (
     Refuse,
     Say,
     Silence,
+    SimulatedCall,
     Together,
     Translate,
 )
@@ -61,6 +63,7 @@ __all__ = [
     "Action",
     "Answer",
     "CallMcp",
+    "CallState",
     "CallTool",
     "CassetteError",
     "CassetteSecretError",
@@ -92,6 +95,7 @@ __all__ = [
     "ServerSocket",
     "Sighting",
     "Silence",
+    "SimulatedCall",
     "SimulatedEndpoint",
     "SimulatedServer",
     "SimulatedServerOptions",

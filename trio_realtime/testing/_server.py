@@ -18,6 +18,7 @@ from trio_realtime._core.simulator import (
     Manner,
     McpServer,
     Pace,
+    SimulatedCall,
     Simulation,
     Translate,
     Translation,
@@ -149,7 +150,7 @@ class SimulatedServer(Host):
             translate=translate,
         )
         self._letters = letters_from_seed(seed)
-        self._rest = Rest(api_key, self._letters)
+        self._rest = Rest(api_key, self._letters, self._call_is_over)
 
     def create_client_secret(
         self, session: Mapping[str, JsonValue] | None = None, *, seconds: int = 600
@@ -172,9 +173,62 @@ class SimulatedServer(Host):
         return self._rest.create(session, seconds, now=now, unix_time=calendar_time(now))
 
     def answer(self, request: HttpRequest) -> HttpResponse:
-        """Answer a request that is no upgrade: for an ephemeral key, or for what is not here."""
+        """Answer a request that is no upgrade: for a key, a call, or what is not here."""
         now = trio.current_time()
         return self._rest.answer(request, now=now, unix_time=calendar_time(now))
+
+    @property
+    def calls(self) -> list[SimulatedCall]:
+        """The calls, oldest first, also those that are over."""
+        return self._rest.calls.known
+
+    def ring(self, call_id: str | None = None) -> SimulatedCall:
+        """Let a call come in over SIP, as a phone would; an application learns its id by webhook.
+
+        ::
+
+            call = server.ring()
+            async with accepted_call(call.id, {"type": "realtime"}, endpoint=server.endpoint):
+                assert call.state == "active"
+            assert call.state == "ended"
+
+        Args:
+            call_id: Its id, if it is to be a certain one.
+
+        Raises:
+            ValueError: if there is a call of that id.
+        """
+        return self._rest.calls.ring(call_id)
+
+    def create_call(
+        self, session: Mapping[str, JsonValue] | None = None, *, call_id: str | None = None
+    ) -> SimulatedCall:
+        """Make a call that is under way, for a client to attach to.
+
+        ::
+
+            call = server.create_call()
+            async with open_realtime(call_id=call.id, endpoint=server.endpoint) as conn:
+                ...
+
+        Args:
+            session: What its sessions begin with.
+            call_id: Its id, if it is to be a certain one.
+
+        Raises:
+            ValueError: if the real server would refuse this, or if there is a call of that id.
+        """
+        return self._rest.create_call(session, call_id)
+
+    def _call_is_over(self, call: SimulatedCall) -> None:
+        for session in self.sessions:
+            if session.handshake.query.get("call_id") == call.id:
+                session.close(1000)
+
+    async def admit(self, handshake: ClientHandshake) -> HttpResponse | None:
+        """Refuse who wants to attach to a call that is not there."""
+        await trio.lowlevel.checkpoint()
+        return self._rest.not_attachable(handshake)
 
     async def wait_session(self, number: int = 0) -> SimulatedSession:
         """Wait for a client to connect, and return `sessions[number]`: by default the first.
@@ -200,7 +254,7 @@ class SimulatedServer(Host):
             self._letters,
             now=trio.current_time(),
             unix_time=calendar_time(trio.current_time()),
-            secret=self._rest.secrets.find(handshake.api_key),
+            secret=self._rest.begins(handshake, trio.current_time()),
         )
         session = SimulatedSession(simulation, handshake, self._asked, self.start)
         self.sessions.append(session)

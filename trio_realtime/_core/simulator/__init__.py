@@ -3,9 +3,15 @@
 Nothing here knows Trio, a clock, a socket or a random source: `trio_realtime.testing` is the shell.
 """
 
+from trio_realtime._core.simulator._calls import (
+    Calls,
+    CallState,
+    SimulatedCall,
+    call_not_found,
+)
 from trio_realtime._core.simulator._conversation import Conversation, Entry
 from trio_realtime._core.simulator._echo import default_reply
-from trio_realtime._core.simulator._errors import RefusedError, bad_key
+from trio_realtime._core.simulator._errors import RefusedError, bad_key, missing_parameter
 from trio_realtime._core.simulator._frames import ClientFrame
 from trio_realtime._core.simulator._handshake import ClientHandshake
 from trio_realtime._core.simulator._json import Object
@@ -31,7 +37,8 @@ from trio_realtime._core.simulator._responder import (
     Together,
 )
 from trio_realtime._core.simulator._responses import Question
-from trio_realtime._core.simulator._secrets import Secrets
+from trio_realtime._core.simulator._sdp import answer_to_offer
+from trio_realtime._core.simulator._secrets import Secret, Secrets, opening, update_from_json
 from trio_realtime._core.simulator._simulation import Simulation
 from trio_realtime._core.simulator._stage import Letters
 from trio_realtime._core.simulator._translation import Translation
@@ -40,7 +47,9 @@ __all__ = [
     "ACTIONS",
     "Action",
     "CallMcp",
+    "CallState",
     "CallTool",
+    "Calls",
     "ClientFrame",
     "ClientHandshake",
     "Conversation",
@@ -58,13 +67,20 @@ __all__ = [
     "Refuse",
     "RefusedError",
     "Say",
+    "Secret",
     "Secrets",
     "Silence",
+    "SimulatedCall",
     "Simulation",
     "Together",
     "Translate",
     "Translation",
+    "answer_to_offer",
     "bad_key",
+    "call_not_found",
     "default_reply",
     "marked_translation",
+    "missing_parameter",
+    "opening",
+    "update_from_json",
 ]

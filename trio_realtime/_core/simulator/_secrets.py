@@ -5,7 +5,8 @@ This module does not know how such a key travels, to whom it is given, nor the t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final, final
 
@@ -20,6 +21,10 @@ from trio_realtime._core.simulator._errors import (
 )
 from trio_realtime._core.simulator._json import Object, kind_of, object_of, text_of
 from trio_realtime._core.simulator._session import initial_session, updated_session
+from trio_realtime._core.simulator._translation_session import (
+    initial_translation,
+    updated_translation,
+)
 
 SECRETS_MAX: Final = 10_000
 """How many keys are remembered; the oldest go first."""
@@ -33,6 +38,8 @@ SECONDS_DEFAULT: Final = 600
 _MODEL: Final = "gpt-realtime"
 
 _KINDS: Final = ("realtime", "transcription")
+
+_PARAMETERS: Final = ("expires_after", "session")
 
 _EXPIRES_AFTER: Final = members(
     {"anchor": choice("created_at"), "seconds": integer(SECONDS_MIN, SECONDS_MAX)}
@@ -51,7 +58,7 @@ class Secret:
     """When it expires, by the clock that sessions go by."""
 
     kind: str
-    """The type of its sessions: `realtime` or `transcription`."""
+    """The type of its sessions: `realtime`, `transcription` or `translation`."""
 
     model: str
     """Their model; empty for transcription."""
@@ -65,6 +72,10 @@ class Secret:
         Raises:
             RefusedError: if what was asked for does not fit.
         """
+        if self.kind == "translation":
+            new = initial_translation(id=id, model=self.model, expires_at=expires_at)
+            asked = {name: each for name, each in self.update.items() if name != "model"}
+            return updated_translation(new, asked)
         new = initial_session(self.kind, id=id, model=self.model, expires_at=expires_at)
         return updated_session(new, self.update, voice_is_locked=False)
 
@@ -77,33 +88,75 @@ class Secrets:
         self._letters = letters
         self._given: dict[str, Secret] = {}
 
-    def create(self, asked: JsonValue, *, now: float, unix_time: float) -> Object:
+    def create(
+        self, asked: JsonValue, *, now: float, unix_time: float, translation: bool = False
+    ) -> Object:
         """Make a key as the body of a request asks, and return the body of the answer.
 
         Raises:
             RefusedError: if the request does not fit; nothing is made then.
         """
-        if not isinstance(asked, dict):
-            raise invalid_type("body", "an object", kind_of(asked))
-        for name in asked:
-            if name not in {"expires_after", "session"}:
-                raise unknown_parameter(name)
-        seconds = _seconds(asked.get("expires_after"))
-        update = _update(asked.get("session"))
-        kind = text_of(update["type"])
-        model = text_of(update.get("model") or _MODEL) if kind == "realtime" else ""
-        secret = Secret(f"ek_{self._letters(32)}", now + seconds, kind, model, update)
-        # Before it is given out: the session may not fit.
-        session = secret.session(f"sess_{self._letters(21)}", 0)
+        body = body_from_json(asked, _PARAMETERS)
+        seconds = _seconds(body.get("expires_after"))
+        session = body.get("session")
+        update = _translation_from_json(session) if translation else update_from_json(session)
+        secret = self.add(update, due=now + seconds)
+        session_id = f"sess_{self._letters(21)}"
+        expires_at = int(unix_time) + seconds
+        return {
+            "value": secret.value,
+            "expires_at": expires_at,
+            "session": secret.session(session_id, 0),
+        }
+
+    def add(self, update: Object, *, due: float) -> Secret:
+        """Make a key for sessions that are asked for like this.
+
+        Raises:
+            RefusedError: if a session like this cannot be; nothing is made then.
+        """
+        secret = opening(update, value=f"ek_{self._letters(32)}", due=due)
         self._given[secret.value] = secret
         if len(self._given) > SECRETS_MAX:
             del self._given[next(iter(self._given))]
-        expires_at = int(unix_time) + seconds
-        return {"value": secret.value, "expires_at": expires_at, "session": session}
+        return secret
 
-    def find(self, key: str | None) -> Secret | None:
-        """The ephemeral key that a client showed, expired or not; None if it is none of ours."""
-        return None if key is None else self._given.get(key)
+    def find(self, key: str | None, *, translation: bool = False) -> Secret | None:
+        """The ephemeral key that a client showed, expired or not.
+
+        None if it is none of ours, and if it is not for what is asked for: translations have keys
+        of their own.
+        """
+        secret = None if key is None else self._given.get(key)
+        fits = secret is not None and (secret.kind == "translation") == translation
+        return secret if fits else None
+
+
+def opening(update: Object, *, value: str = "", due: float = math.inf) -> Secret:
+    """What a session begins with that is asked for like this; by default without a key.
+
+    Raises:
+        RefusedError: if a session like this cannot be.
+    """
+    kind = text_of(update.get("type") or "translation")
+    model = "" if kind == "transcription" else text_of(update.get("model") or _MODEL)
+    secret = Secret(value, due, kind, model, update)
+    secret.session("", 0)
+    return secret
+
+
+def body_from_json(asked: JsonValue, parameters: Collection[str]) -> Object:
+    """The body of a request that takes these parameters.
+
+    Raises:
+        RefusedError: if it is no object, or has others.
+    """
+    if not isinstance(asked, dict):
+        raise invalid_type("body", "an object", kind_of(asked))
+    for name in asked:
+        if name not in parameters:
+            raise unknown_parameter(name)
+    return asked
 
 
 def _seconds(expires_after: JsonValue) -> int:
@@ -114,18 +167,41 @@ def _seconds(expires_after: JsonValue) -> int:
     return seconds if isinstance(seconds, int) else SECONDS_DEFAULT
 
 
-def _update(session: JsonValue) -> Object:
+def update_from_json(session: JsonValue, where: str = "session.") -> Object:
+    """What is asked for a session that talks, or writes down.
+
+    Args:
+        session: As it was sent.
+        where: What the names of parameters begin with, in a refusal.
+
+    Raises:
+        RefusedError: if type or model do not fit.
+    """
     if session is None:
         return {"type": "realtime"}
     if not isinstance(session, dict):
-        raise invalid_type("session", "an object", kind_of(session))
+        raise invalid_type(where.rstrip("."), "an object", kind_of(session))
     if "type" not in session:
-        raise missing_parameter("session.type")
+        raise missing_parameter(f"{where}type")
     if session["type"] not in _KINDS:
-        raise invalid_value("session.type", session["type"], _KINDS)
+        raise invalid_value(f"{where}type", session["type"], _KINDS)
+    return _with_model(session, where)
+
+
+def _translation_from_json(session: JsonValue) -> Object:
+    if session is None:
+        raise missing_parameter("session")
+    if not isinstance(session, dict):
+        raise invalid_type("session", "an object", kind_of(session))
+    if not session.get("model"):
+        raise missing_parameter("session.model")
+    return _with_model(session, "session.")
+
+
+def _with_model(session: Object, where: str) -> Object:
     model = session.get("model")
     if model is None:
         return {name: each for name, each in session.items() if name != "model"}
     if not isinstance(model, str):
-        raise invalid_type("session.model", "a string", kind_of(model))
+        raise invalid_type(f"{where}model", "a string", kind_of(model))
     return session
