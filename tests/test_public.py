@@ -58,6 +58,8 @@ def test_every_public_coroutine_says_what_happens_when_it_is_cancelled() -> None
         trio_realtime.EventStream,
         trio_realtime.Reply,
         trio_realtime.ReplyView,
+        trio_realtime.TranscriptStream,
+        trio_realtime.TranscriptionConnection,
     ):
         for name, method in inspect.getmembers(cls, inspect.iscoroutinefunction):
             if (

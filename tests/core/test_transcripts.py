@@ -52,9 +52,14 @@ def segment(law: Transcripts, item_id: str, speaker: str, text: str) -> None:
 
 def taken(law: Transcripts) -> list[Transcript]:
     pieces: list[Transcript] = []
-    while law.is_ready:
-        pieces.append(law.take())
+    while (piece := law.take()) is not None:
+        pieces.append(piece)
     return pieces
+
+
+def settled(law: Transcripts) -> bool:
+    """Whether everything that was committed has its end."""
+    return law.is_settled
 
 
 def lines(law: Transcripts) -> list[str]:
@@ -76,15 +81,15 @@ def line_of(piece: Transcript) -> str:
 
 def test_pieces_of_the_item_whose_turn_it_is_come_at_once() -> None:
     law = Transcripts(10_000)
-    assert law.is_settled
+    assert settled(law)
     commit(law, "a")
-    assert not law.is_settled
+    assert not settled(law)
     delta(law, "a", "Hel")
     assert lines(law) == ["a+Hel"]
     segment(law, "a", "A", "Hello")
     complete(law, "a", "Hello")
     assert lines(law) == ["a A: Hello", "a=Hello"]
-    assert law.is_settled
+    assert settled(law)
     assert law.held == 0
 
 
@@ -101,10 +106,10 @@ def test_what_comes_out_of_order_waits_for_the_items_committed_before() -> None:
     assert lines(law) == ["a=first", "b+sec"]
     delta(law, "b", "ond")
     assert lines(law) == ["b+ond"]
-    assert not law.is_settled
+    assert not settled(law)
     complete(law, "b", "second")
     assert lines(law) == ["b=second", "c+third", "c=third"]
-    assert law.is_settled
+    assert settled(law)
     assert law.held == 0
 
 
@@ -112,14 +117,14 @@ def test_deltas_before_the_commit_come_at_once_unless_something_else_is_under_wa
     law = Transcripts(10_000)
     delta(law, "a", "early")
     assert lines(law) == ["a+early"]
-    assert law.is_settled  # nothing was committed
+    assert settled(law)  # nothing was committed
     commit(law, "a")
     delta(law, "b", "earlier still")
     assert lines(law) == []
     complete(law, "a", "early bird")
     assert lines(law) == ["a=early bird", "b+earlier still"]
     commit(law, "b")
-    assert not law.is_settled
+    assert not settled(law)
     complete(law, "b", "earlier still")
     assert lines(law) == ["b=earlier still"]
 
@@ -140,10 +145,10 @@ def test_a_server_that_confirms_no_commits_is_followed_too() -> None:
     complete(law, "a", "one")
     complete(law, "b", "two")
     assert lines(law) == ["a=one", "b=two"]
-    assert law.is_settled
+    assert settled(law)
     # Told too late, it is not waited for.
     commit(law, "a")
-    assert law.is_settled
+    assert settled(law)
 
 
 def test_an_item_fails_in_its_turn() -> None:
@@ -157,7 +162,7 @@ def test_an_item_fails_in_its_turn() -> None:
     assert isinstance(two, TranscriptFailed)
     assert two.reason == "server"
     assert two.error.message == "unintelligible"
-    assert law.is_settled
+    assert settled(law)
 
 
 def test_an_item_has_one_end_and_nothing_but_segments_after_it() -> None:
@@ -171,7 +176,7 @@ def test_an_item_has_one_end_and_nothing_but_segments_after_it() -> None:
     segment(law, "a", "B", "one")
     commit(law, "a")
     assert lines(law) == ["a=one", "a B: one"]
-    assert law.is_settled
+    assert settled(law)
     commit(law, "c")
     commit(law, "d")
     complete(law, "d", "two")
@@ -204,7 +209,7 @@ def test_a_deleted_item_is_not_waited_for() -> None:  # promise 3
     complete(law, "a", "too late")
     tell(law, "conversation.item.deleted", item_id="a")
     assert lines(law) == []
-    assert law.is_settled
+    assert settled(law)
 
 
 def test_an_item_that_has_its_end_is_not_failed_by_being_deleted_in_its_turn() -> None:
@@ -224,7 +229,7 @@ def test_what_was_told_of_audio_that_is_cleared_has_an_end() -> None:  # promise
     tell(law, "input_audio_buffer.cleared")
     complete(law, "a", "one")
     assert lines(law) == ["a=one", "b+er", "b!buffer_cleared"]
-    assert law.is_settled
+    assert settled(law)
 
 
 def test_a_session_that_says_it_does_not_transcribe_is_not_waited_for() -> None:  # promise 3
@@ -233,14 +238,14 @@ def test_a_session_that_says_it_does_not_transcribe_is_not_waited_for() -> None:
     on: JsonValue = {"type": "transcription", "audio": {"input": {"transcription": {"model": "w"}}}}
     tell(law, "session.created", session=off)
     commit(law, "a")
-    assert law.is_settled
+    assert settled(law)
     tell(law, "session.updated", session=on)
     commit(law, "b")
-    assert not law.is_settled
+    assert not settled(law)
     tell(law, "session.updated", session={"type": "transcription"})  # which tells nothing
     commit(law, "c")
     complete(law, "b", "two")
-    assert not law.is_settled
+    assert not settled(law)
 
 
 def test_what_a_model_tells_besides_is_kept() -> None:
@@ -307,7 +312,7 @@ def test_what_is_no_transcript_is_not_looked_at() -> None:
     ):
         law.receive(decode_server(data), WEIGHT)
     assert taken(law) == []
-    assert law.is_settled
+    assert settled(law)
 
 
 def test_what_was_held_has_its_turn_when_no_more_will_come() -> None:  # promise 2
@@ -346,11 +351,11 @@ def test_an_item_that_too_much_waits_for_is_given_up() -> None:  # promise 7
         complete(law, item_id, item_id)
     # Giving up the first makes room for all that follows it; the rest is still waited for.
     assert lines(law) == ["a!overdue", "b=b"]
-    assert not law.is_settled
+    assert not settled(law)
     complete(law, "a", "at last")
     complete(law, "c", "c")
     assert lines(law) == ["c=c", "d=d", "e=e"]
-    assert law.is_settled
+    assert settled(law)
     assert law.held == 0
 
 
@@ -415,7 +420,7 @@ def test_whatever_comes_each_item_has_one_end_and_commits_keep_their_order(
         over |= {
             each.item_id for each in new if isinstance(each, TranscriptCompleted | TranscriptFailed)
         }
-        assert law.is_settled == (set(order) <= over)
+        assert settled(law) == (set(order) <= over)
     ends = [
         each.item_id for each in told if isinstance(each, TranscriptCompleted | TranscriptFailed)
     ]

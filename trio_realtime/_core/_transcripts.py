@@ -87,8 +87,10 @@ class Transcripts:
         """What all pieces weigh that were not taken."""
         return self._ready_bytes + self._held_bytes
 
-    def take(self) -> Transcript:
-        """Take the next piece; there must be one."""
+    def take(self) -> Transcript | None:
+        """Take the next piece, if there is one."""
+        if not self._ready:
+            return None
         piece, weight = self._ready.popleft()
         self._ready_bytes -= weight
         return piece

@@ -74,23 +74,23 @@ class TranscriptFeed:
         """Wait for the next piece; see `TranscriptStream.receive`."""
         await trio.lowlevel.checkpoint_if_cancelled()
         self._begin()
-        if self._law.is_ready or self._is_over(until_committed=until_committed):
-            piece = self._take() if self._law.is_ready else None
+        piece = self._take()
+        if piece is not None or self._is_over(until_committed=until_committed):
             # After it was taken: cancelling here would lose it.
             await trio.lowlevel.cancel_shielded_checkpoint()
             return piece or self._raise_end(quiet_end)
         while True:
             await self._park()
-            if self._law.is_ready:
-                return self._take()
+            if (piece := self._take()) is not None:
+                return piece
             if self._is_over(until_committed=until_committed):
                 self._raise_end(quiet_end)
 
     def receive_nowait(self, *, until_committed: bool) -> Transcript:
         """Return the next piece if one is here; see `TranscriptStream.receive_nowait`."""
         self._begin()
-        if self._law.is_ready:
-            return self._take()
+        if (piece := self._take()) is not None:
+            return piece
         if self._is_over(until_committed=until_committed):
             self._raise_end(trio.EndOfChannel)
         raise trio.WouldBlock
@@ -100,7 +100,7 @@ class TranscriptFeed:
         self._was_read = True
         self._count()
 
-    def _take(self) -> Transcript:
+    def _take(self) -> Transcript | None:
         piece = self._law.take()
         self._count()
         return piece
