@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, final
 from urllib.parse import unquote
 
@@ -25,6 +26,7 @@ from trio_realtime._core.simulator import (
     answer_to_offer,
     bad_key,
     call_not_found,
+    create_beta_session,
     missing_parameter,
     opening,
     update_from_json,
@@ -90,6 +92,8 @@ class Rest:
             "client_secrets": self._client_secret,
             "translations/client_secrets": self._translation_secret,
             "calls": self._call,
+            "sessions": partial(self._beta_session, "realtime"),
+            "transcription_sessions": partial(self._beta_session, "transcription"),
         }
 
     def create(
@@ -172,7 +176,7 @@ class Rest:
         handshake = ClientHandshake(path, request.query, request.headers)
         secret = self.secrets.find(handshake.api_key)
         # An ephemeral key makes calls, and nothing else.
-        good = secret if answer == self._call else None
+        good = secret if found is not None and found[1] == "calls" else None
         if not self._is_let_in(handshake.api_key, good, now):
             return refused(401, bad_key(handshake.api_key))
         if request.body is None:
@@ -204,6 +208,18 @@ class Rest:
         body = _json(asked.body, empty={})
         return self._created(
             self.secrets.create(body, now=asked.now, unix_time=asked.unix_time, translation=True)
+        )
+
+    def _beta_session(self, kind: str, asked: _Asked) -> HttpResponse:
+        return self._created(
+            create_beta_session(
+                self.secrets,
+                _json(asked.body, empty={}),
+                kind=kind,
+                id=f"sess_{self._letters(21)}",
+                now=asked.now,
+                unix_time=asked.unix_time,
+            )
         )
 
     def _call(self, asked: _Asked) -> HttpResponse:

@@ -3,6 +3,7 @@
 Nothing here knows Trio, a clock, a socket or a random source: `trio_realtime.testing` is the shell.
 """
 
+from trio_realtime._core.simulator._beta_keys import create_beta_session
 from trio_realtime._core.simulator._calls import (
     Calls,
     CallState,
@@ -78,6 +79,7 @@ __all__ = [
     "answer_to_offer",
     "bad_key",
     "call_not_found",
+    "create_beta_session",
     "default_reply",
     "marked_translation",
     "missing_parameter",
