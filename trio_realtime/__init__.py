@@ -11,6 +11,8 @@ Events are in `trio_realtime.events`, what they hold in `trio_realtime.types`, a
 `trio_realtime.audio`, a simulated server in `trio_realtime.testing`.
 """
 
+from typing import TYPE_CHECKING
+
 from trio_realtime._connection import EventStream, Statistics
 from trio_realtime._core._transcript import (
     Transcript,
@@ -60,11 +62,25 @@ from trio_realtime.errors import (
     SessionRefusedError,
 )
 
+if TYPE_CHECKING:
+    from trio_realtime._open._beta import BetaConnection
+else:
+
+    def __getattr__(name: str) -> object:
+        """Load what only some programs use when it is first asked for."""
+        if name != "BetaConnection":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from trio_realtime._open._beta import BetaConnection
+
+        return BetaConnection
+
+
 __all__ = [
     "DEFAULT_OPTIONS",
     "UNSET",
     "AuthenticationError",
     "AzureEndpoint",
+    "BetaConnection",
     "CloseInfo",
     "ConnectError",
     "ConnectTimeoutError",

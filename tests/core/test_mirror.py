@@ -88,7 +88,7 @@ def response_done(*items: Json) -> ServerEvent:
 def mirror_of(*events: ServerEvent) -> Mirror:
     mirror = Mirror()
     for each in events:
-        assert type(each) in MIRRORED
+        assert each.type in MIRRORED
         mirror.receive(each)
     return mirror
 

@@ -68,7 +68,7 @@ class Kept:
         """What the mirror holds, once it knows all that was sent."""
         for frame in self.client.frames[self.fed :]:
             event = decode_server(json.dumps(frame))
-            if type(event) in MIRRORED:
+            if event.type in MIRRORED:
                 self.mirror.receive(event)
         self.fed = len(self.client.frames)
         return [shown(item) for item in self.mirror.items]

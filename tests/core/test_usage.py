@@ -63,7 +63,7 @@ def transcribed(item_id: str, usage: JsonValue = None, content_index: int = 0) -
 def metered(*events: ServerEvent) -> UsageTotals:
     meter = UsageMeter()
     for each in events:
-        assert type(each) in METERED
+        assert each.type in METERED
         meter.receive(each)
     return meter.totals
 

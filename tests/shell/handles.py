@@ -7,6 +7,7 @@ from typing import Final, Literal
 from pydantic import JsonValue
 
 from trio_realtime import CloseInfo, ConnectionClosedError, Options
+from trio_realtime._core._shapes import GA, Shapes
 from trio_realtime._core._budget import Budget
 from trio_realtime._core._loss import Loss
 from trio_realtime._response import Reply, ReplySink
@@ -45,6 +46,7 @@ class Connection:
     def __init__(self, options: Options | None = None, session: Session | None = None) -> None:
         self.options: Options = options or Options()
         self.session: Session | None = session
+        self.shapes: Shapes = GA
         self.budget: Budget = Budget(self.options.inbox_bytes)
         self.loss: Loss | None = None
         self.is_closed: bool = False

@@ -8,7 +8,7 @@ a cancellation. Neither resources nor streams are known here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, final
+from typing import TYPE_CHECKING, Literal, final
 
 import trio
 from pydantic import JsonValue
@@ -26,8 +26,10 @@ from trio_realtime._core._mirror import Mirror
 from trio_realtime._core._pending import Outgoing
 from trio_realtime._core._token import without_token
 from trio_realtime.errors import ConnectionClosedError
-from trio_realtime.events import ClientEvent, ServerEvent
-from trio_realtime.types import Session
+
+if TYPE_CHECKING:
+    from trio_realtime._core._event import Event
+    from trio_realtime.types._base import ClientModel
 
 
 @final
@@ -38,8 +40,8 @@ class Caller:
         self._link: Link = link
 
     @property
-    def current_session(self) -> Session | None:
-        """The newest effective session the server reported."""
+    def current_session(self) -> object:
+        """The newest effective session the server reported, as its dialect has it; else None."""
         return self._link.session
 
     @property
@@ -52,14 +54,14 @@ class Caller:
         return _ids.new_id(prefix)
 
     @trio.lowlevel.enable_ki_protection
-    async def send(self, event: ClientEvent | Mapping[str, JsonValue]) -> str:
+    async def send(self, event: ClientModel | Mapping[str, JsonValue]) -> str:
         """Send one event and return its id; see `RealtimeConnection.send`."""
         frame = frame_from_event(event)
         await self._hand_over([frame])
         return frame.event_id
 
     @trio.lowlevel.enable_ki_protection
-    def send_nowait(self, event: ClientEvent | Mapping[str, JsonValue]) -> str:
+    def send_nowait(self, event: ClientModel | Mapping[str, JsonValue]) -> str:
         """Hand over one event and return its id; see `RealtimeConnection.send_nowait`."""
         frame = frame_from_event(event)
         self._link.check_open()
@@ -86,7 +88,7 @@ class Caller:
         await self._hand_over([OutgoingFrame(*frame, None) for frame in frames])
 
     @trio.lowlevel.enable_ki_protection
-    async def request(self, event: ClientEvent | Mapping[str, JsonValue]) -> ServerEvent:
+    async def request(self, event: ClientModel | Mapping[str, JsonValue]) -> Event:
         """Send one event and wait for its answer; see `RealtimeConnection.request`."""
         link = self._link
         woken = trio.lowlevel.ParkingLot()

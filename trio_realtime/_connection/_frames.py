@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import JsonValue
 
@@ -16,7 +16,10 @@ from trio_realtime._connection import _ids
 from trio_realtime._core._pending import Outgoing, Place, outgoing_from_event
 from trio_realtime._core._replies import NAMELESS
 from trio_realtime._core._token import METADATA_PAIRS, TOKEN_KEY
-from trio_realtime.events import ClientEvent, ResponseCancel, encode
+from trio_realtime.events import ResponseCancel, encode
+
+if TYPE_CHECKING:
+    from trio_realtime.types._base import ClientModel
 
 
 class OutgoingFrame(NamedTuple):
@@ -29,7 +32,7 @@ class OutgoingFrame(NamedTuple):
     """None for frames that are never acknowledged, so that nothing need be looked up."""
 
 
-def frame_from_event(event: ClientEvent | Mapping[str, JsonValue]) -> OutgoingFrame:
+def frame_from_event(event: ClientModel | Mapping[str, JsonValue]) -> OutgoingFrame:
     """Encode an event; one without an `event_id` gets one.
 
     Raises:
@@ -49,7 +52,8 @@ def frame_from_event(event: ClientEvent | Mapping[str, JsonValue]) -> OutgoingFr
     if event_id is None:
         event_id = _ids.new_id("event_")
         event = event.model_copy(update={"event_id": event_id})
-    return OutgoingFrame(event_id, event.type, encode(event), outgoing_from_event(event))
+    subject = outgoing_from_event(event)
+    return OutgoingFrame(event_id, subject.type, encode(event), subject)
 
 
 def with_token(frame: OutgoingFrame) -> OutgoingFrame:

@@ -11,7 +11,7 @@ import dataclasses
 import logging
 import math
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, Literal, Protocol, final
+from typing import TYPE_CHECKING, Final, Literal, Protocol, final
 
 import outcome
 import trio
@@ -23,8 +23,10 @@ from trio_realtime._core._budget import Budget
 from trio_realtime._core._gate import Gate
 from trio_realtime._core._loss import Loss, kind_of_close
 from trio_realtime._core._mirror import MIRRORED, Mirror
+from trio_realtime._core._outgoing import value_at
 from trio_realtime._core._pending import TELLING, Outgoing, Pending, Place, Verdict
 from trio_realtime._core._replies import NOTED, Replies
+from trio_realtime._core._shapes import GA, Shapes
 from trio_realtime._core._token import without_token
 from trio_realtime._core._usage import METERED, UsageMeter
 from trio_realtime._core._verdict import FATAL_CODES, error_from_event
@@ -37,23 +39,28 @@ from trio_realtime.errors import (
     Frame,
     ServerError,
 )
-from trio_realtime.events import (
-    ClientEvent,
-    Error,
-    InvalidEvent,
-    ServerEvent,
-    SessionCreated,
-    SessionUpdated,
-)
-from trio_realtime.types import Session
+from trio_realtime.events import ClientEvent, Error, InvalidEvent
+
+if TYPE_CHECKING:
+    from trio_realtime._core._event import Event
 
 log: Final = logging.getLogger("trio_realtime")
 
 _KEPT: Final = METERED | MIRRORED
 
-_TELLING: Final = TELLING | NOTED | {"<invalid>"}
-"""The types of the events that tell the connection itself something. What is neither here nor in
-`_KEPT`, nine in ten, is put where it belongs without another look."""
+_SESSIONS: Final = frozenset(
+    {
+        "session.created",
+        "session.updated",
+        "transcription_session.created",
+        "transcription_session.updated",
+    }
+)
+"""The types of the events that tell the session in effect, in any dialect."""
+
+_TELLING: Final = TELLING | NOTED | _KEPT | _SESSIONS | {"<invalid>"}
+"""The types of the events that tell the connection itself something. What is not here, nine in ten,
+is put where it belongs without another look."""
 
 
 class Tap(Protocol):
@@ -64,7 +71,7 @@ class Tap(Protocol):
         """Whether somebody has read here and left something behind."""
         ...
 
-    def deliver(self, delivery: Delivery[ServerEvent], weight: int) -> None:
+    def deliver(self, delivery: Delivery[Event], weight: int) -> None:
         """Take the next event; never waits."""
 
     def end(self) -> None:
@@ -86,6 +93,8 @@ class Link:
     ) -> None:
         self.options: Options = options
         self.raises_errors: bool = raises_errors
+        self.shapes: Shapes = GA
+        """What is made up here, in the words of the dialect."""
         self.url: str = url
         self.secrets: Collection[str] = secrets
 
@@ -93,8 +102,8 @@ class Link:
         """The plumbing's scope. Shielded, for the body's `finally` clauses still need the line:
         only the link itself ends it."""
         self.transport: Transport | None = None
-        self.session: Session | None = None
-        """The newest effective session."""
+        self.session: object = None
+        """The newest effective session, as its dialect has it; None until it is told."""
         self.meter: UsageMeter = UsageMeter()
         self.mirror: Mirror | None = Mirror() if mirror else None
 
@@ -114,7 +123,7 @@ class Link:
         self.watched_deadline: float = math.inf
         """The deadline of `replies` that the plumbing waits for."""
         self.outbox: Outbox = Outbox(options.outbox_bytes)
-        self.stream: EventStream = self._new_stream(options.backlog_bytes, is_tap=False)
+        self.stream: EventStream[Event] = self._new_stream(options.backlog_bytes, is_tap=False)
         self.taps: list[Tap] = []
         self.room: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
         self.reader_paused: bool = False
@@ -170,9 +179,9 @@ class Link:
 
     def room_changed(self) -> None:
         """Wake the reader if it waits for room or for a reason to read on."""
-        if self.reader_paused and self.budget.may_read:
-            self.room.unpark_all()
-        elif self.lets_catch_up and self.budget.is_caught_up:
+        if (self.reader_paused and self.budget.may_read) or (
+            self.lets_catch_up and self.budget.is_caught_up
+        ):
             self.room.unpark_all()
 
     def end_error(self) -> ConnectionClosedError | None:
@@ -183,10 +192,10 @@ class Link:
 
     # ---- Events ----
 
-    def dispatch(self, event: ServerEvent, weight: int) -> None:
+    def dispatch(self, event: Event, weight: int) -> None:
         """Settle who waits, then put the event into every buffer it belongs to; never waits."""
         verdict, error = Verdict.DELIVER, None
-        if event.type in _TELLING or type(event) in _KEPT:
+        if event.type in _TELLING:
             event, verdict, error = self._note(event, weight)
         # An outcome each: one can be unwrapped only once.
         for tap in self.taps:
@@ -199,15 +208,13 @@ class Link:
             assert error is not None
             self.stream.deliver(outcome.Error(error), weight)
 
-    def _note(
-        self, event: ServerEvent, weight: int
-    ) -> tuple[ServerEvent, Verdict, ServerError | None]:
+    def _note(self, event: Event, weight: int) -> tuple[Event, Verdict, ServerError | None]:
         """Settle who waits for an event, and keep what it tells.
 
         Returns:
             The event as a program sees it, what becomes of it, and the error that it is.
         """
-        if type(event) in _KEPT:
+        if event.type in _KEPT:
             self.meter.receive(event)
             if self.mirror is not None:
                 self.mirror.receive(event)
@@ -223,10 +230,10 @@ class Link:
         ):
             error = error_from_event(event, self.secrets)
             self._note_error(error, verdict)
-        elif isinstance(event, SessionCreated | SessionUpdated):
-            self.session = event.session
+        elif event.type in _SESSIONS:
+            self.session = value_at(event, "session")
             self._note_session()
-        elif isinstance(event, InvalidEvent) and event.wire_type == "session.created":
+        elif isinstance(event, InvalidEvent) and event.wire_type in _SESSIONS:
             # Opening looks at the type alone: a compatible server's session may not validate.
             self._note_session()
         return event, verdict, error
@@ -301,11 +308,14 @@ class Link:
             limit = self.options.max_message_bytes
             self.fail(Loss(info, "too_big", limit=limit, url=self.url))
             return
-        quiet = (
-            info.code == 1000
-            and info.closed_by == "server"
-            and not self.pending.outstanding
-            and self.is_open
+        # What was said to be over may end in any way.
+        quiet = self.is_open and (
+            self.pending.session_closed
+            or (
+                info.code == 1000
+                and info.closed_by == "server"
+                and not self.pending.outstanding
+            )
         )
         fatal = self._last_fatal_code
         detail = "" if fatal is None else f"after the error {fatal}"
@@ -479,7 +489,7 @@ class Link:
         self.over.set()
         self.changed.unpark_all()
 
-    def _new_stream(self, backlog_bytes: int, *, is_tap: bool) -> EventStream:
+    def _new_stream(self, backlog_bytes: int, *, is_tap: bool) -> EventStream[Event]:
         return EventStream(self, backlog_bytes=backlog_bytes, is_tap=is_tap)
 
 

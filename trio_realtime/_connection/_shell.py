@@ -8,18 +8,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Awaitable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Final, final
+from typing import TYPE_CHECKING, Final, Generic, cast, final
 
 import trio
 from pydantic import JsonValue
 
 from trio_realtime._connection._calls import Caller
+from trio_realtime._connection._dialects import ClientEventT, EventT
 from trio_realtime._connection._link import Link
 from trio_realtime._connection._streams import EventStream
 from trio_realtime._core._usage import UsageTotals
 from trio_realtime._redaction import redact
 from trio_realtime.errors import CloseInfo
-from trio_realtime.events import ClientEvent, ServerEvent
+
+if TYPE_CHECKING:
+    from trio_realtime._core._event import Event
 
 # RFC 6455, 5.5: a control frame carries 125 bytes, two of them the code.
 _MAX_REASON_BYTES: Final = 123
@@ -58,8 +61,8 @@ class Statistics:
     """How long the last answered ping took; None before the first."""
 
 
-class Shell(trio.abc.AsyncResource):
-    """One open connection, without the API's resources.
+class Shell(trio.abc.AsyncResource, Generic[EventT, ClientEventT]):
+    """One open connection, without the API's resources, in the dialect of its events.
 
     Any number of tasks may use it at the same time.
     """
@@ -67,10 +70,12 @@ class Shell(trio.abc.AsyncResource):
     def __init__(self, link: Link) -> None:
         self._link: Link = link
         self._calls: Caller = Caller(link)
+        # Which dialect is read is up to who opens the link: it is the one of this class.
+        self._stream: EventStream[EventT] = cast("EventStream[EventT]", link.stream)
 
     # ---- Receiving ----
 
-    async def receive(self) -> ServerEvent:
+    async def receive(self) -> EventT:
         """Wait for the next event; see `EventStream.receive`.
 
         If this is cancelled, no event is lost.
@@ -82,9 +87,9 @@ class Shell(trio.abc.AsyncResource):
                 is lost.
             trio.EndOfChannel: after a quiet end.
         """
-        return await self._link.stream.receive()
+        return await self._stream.receive()
 
-    def receive_nowait(self) -> ServerEvent:
+    def receive_nowait(self) -> EventT:
         """Return the next event if one is here.
 
         Raises:
@@ -93,17 +98,17 @@ class Shell(trio.abc.AsyncResource):
             ConnectionClosedError: as in `receive`.
             trio.EndOfChannel: as in `receive`.
         """
-        return self._link.stream.receive_nowait()
+        return self._stream.receive_nowait()
 
-    def __aiter__(self) -> EventStream:
-        return self._link.stream
+    def __aiter__(self) -> EventStream[EventT]:
+        return self._stream
 
-    def __anext__(self) -> Awaitable[ServerEvent]:
-        return self._link.stream.__anext__()
+    def __anext__(self) -> Awaitable[EventT]:
+        return self._stream.__anext__()
 
     @contextmanager
     @trio.lowlevel.enable_ki_protection
-    def tap(self, *, max_bytes: int | None = None) -> Generator[EventStream]:
+    def tap(self, *, max_bytes: int | None = None) -> Generator[EventStream[EventT]]:
         """Watch every event from now on, beside whoever reads the connection.
 
         A tap is an observer: it never raises server errors, and beyond `max_bytes` it drops its
@@ -124,12 +129,12 @@ class Shell(trio.abc.AsyncResource):
         """
         link = self._link
         limit = link.options.backlog_bytes if max_bytes is None else max_bytes
-        stream = EventStream(link, backlog_bytes=limit, is_tap=True)
+        stream: EventStream[Event] = EventStream(link, backlog_bytes=limit, is_tap=True)
         if link.over.is_set():
             stream.end()
         link.taps.append(stream)
         try:
-            yield stream
+            yield cast("EventStream[EventT]", stream)
         finally:
             link.taps.remove(stream)
             stream.close()
@@ -138,7 +143,7 @@ class Shell(trio.abc.AsyncResource):
 
     # ---- Sending ----
 
-    async def send(self, event: ClientEvent | Mapping[str, JsonValue]) -> str:
+    async def send(self, event: ClientEventT | Mapping[str, JsonValue]) -> str:
         """Send one client event, without waiting for the server to act on it.
 
         Events leave in the order of the calls, whichever tasks made them. Returning means that the
@@ -160,7 +165,7 @@ class Shell(trio.abc.AsyncResource):
         """
         return await self._calls.send(event)
 
-    def send_nowait(self, event: ClientEvent | Mapping[str, JsonValue]) -> str:
+    def send_nowait(self, event: ClientEventT | Mapping[str, JsonValue]) -> str:
         """Hand over one client event without waiting for it to be written.
 
         It is written in its turn, also while the block is being left.
@@ -187,7 +192,7 @@ class Shell(trio.abc.AsyncResource):
 
     # ---- Asking ----
 
-    async def request(self, event: ClientEvent | Mapping[str, JsonValue]) -> ServerEvent:
+    async def request(self, event: ClientEventT | Mapping[str, JsonValue]) -> EventT:
         """Send one client event and wait for its acknowledgement.
 
         Of `session.update`, `input_audio_buffer.commit`, `input_audio_buffer.clear` and
@@ -213,7 +218,7 @@ class Shell(trio.abc.AsyncResource):
             ConnectionClosedError: if the connection is closed, or closes before the answer is in.
             ValueError: for an `input_audio_buffer.append`, which is never acknowledged.
         """
-        return await self._calls.request(event)
+        return cast("EventT", await self._calls.request(event))
 
     # ---- Closing ----
 

@@ -13,8 +13,8 @@ from typing import Generic, NoReturn, Protocol, Self, TypeAlias, TypeVar, final
 import outcome
 import trio
 
+from trio_realtime._connection._dialects import EventT
 from trio_realtime._core._budget import Budget
-from trio_realtime.events import ServerEvent
 
 T = TypeVar("T")
 
@@ -195,8 +195,8 @@ class Stream(Generic[T]):
 
 
 @final
-class EventStream(Stream[ServerEvent]):
-    """Events in the order the wire carried them.
+class EventStream(Stream[EventT]):
+    """Events in the order the wire carried them: those of the dialect, by default GA's.
 
     ::
 

@@ -20,63 +20,91 @@ from pydantic_core import to_json
 
 from trio_realtime._core._draft import Draft, Part
 from trio_realtime._core._outgoing import text_at, value_at
-from trio_realtime.events import (
-    InvalidEvent,
-    ResponseContentPartAdded,
-    ResponseContentPartDone,
-    ResponseCreated,
-    ResponseDone,
-    ResponseFunctionCallArgumentsDelta,
-    ResponseFunctionCallArgumentsDone,
-    ResponseMcpCallArgumentsDelta,
-    ResponseMcpCallArgumentsDone,
-    ResponseOutputAudioDelta,
-    ResponseOutputAudioTranscriptDelta,
-    ResponseOutputAudioTranscriptDone,
-    ResponseOutputItemAdded,
-    ResponseOutputItemDone,
-    ResponseOutputTextDelta,
-    ResponseOutputTextDone,
-)
+from trio_realtime._core._shapes import GA, Shapes
+from trio_realtime.events import InvalidEvent
 from trio_realtime.types import Response, StatusDetails
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from trio_realtime.events import ServerEvent
+    from trio_realtime import beta
+    from trio_realtime._core._event import Event
+    from trio_realtime.events import (
+        ResponseContentPartAdded,
+        ResponseContentPartDone,
+        ResponseCreated,
+        ResponseDone,
+        ResponseFunctionCallArgumentsDelta,
+        ResponseFunctionCallArgumentsDone,
+        ResponseMcpCallArgumentsDelta,
+        ResponseMcpCallArgumentsDone,
+        ResponseOutputAudioDelta,
+        ResponseOutputAudioTranscriptDelta,
+        ResponseOutputAudioTranscriptDone,
+        ResponseOutputItemAdded,
+        ResponseOutputItemDone,
+        ResponseOutputTextDelta,
+        ResponseOutputTextDone,
+    )
     from trio_realtime.types import Item, ResponseStatus, Unrecognised
 
+    _AudioDelta: TypeAlias = ResponseOutputAudioDelta | beta.ResponseAudioDelta
+    _TextDelta: TypeAlias = (
+        ResponseOutputAudioTranscriptDelta
+        | ResponseOutputTextDelta
+        | beta.ResponseAudioTranscriptDelta
+        | beta.ResponseTextDelta
+    )
+    _TextDone: TypeAlias = ResponseOutputTextDone | beta.ResponseTextDone
+    _TranscriptDone: TypeAlias = (
+        ResponseOutputAudioTranscriptDone | beta.ResponseAudioTranscriptDone
+    )
     _InPart: TypeAlias = (
         ResponseContentPartAdded
         | ResponseContentPartDone
-        | ResponseOutputAudioDelta
-        | ResponseOutputAudioTranscriptDelta
-        | ResponseOutputAudioTranscriptDone
-        | ResponseOutputTextDelta
-        | ResponseOutputTextDone
+        | _AudioDelta
+        | _TextDelta
+        | _TextDone
+        | _TranscriptDone
     )
 
-_TEXT_DELTAS: Final = (ResponseOutputTextDelta, ResponseOutputAudioTranscriptDelta)
-_OF_AUDIO: Final = (
-    ResponseOutputAudioDelta,
-    ResponseOutputAudioTranscriptDelta,
-    ResponseOutputAudioTranscriptDone,
+_TEXT_DELTAS: Final = frozenset(
+    {
+        "response.audio_transcript.delta",
+        "response.output_audio_transcript.delta",
+        "response.output_text.delta",
+        "response.text.delta",
+    }
 )
+AUDIO_DELTAS: Final = frozenset({"response.audio.delta", "response.output_audio.delta"})
+"""The types of the events that bring audio, in any dialect."""
+
+_OF_AUDIO: Final = AUDIO_DELTAS | {
+    "response.audio_transcript.delta",
+    "response.audio_transcript.done",
+    "response.output_audio_transcript.delta",
+    "response.output_audio_transcript.done",
+}
 
 
 @final
 class Assembly:
-    """One response, as far as it is known."""
+    """One response, as far as it is known.
 
-    def __init__(self) -> None:
-        self._shown = Response(status="in_progress")
+    Args:
+        shapes: What is made up here, in the words of the dialect.
+    """
+
+    def __init__(self, shapes: Shapes = GA) -> None:
+        self._shapes = shapes
+        self._shown = shapes.response(status="in_progress")
         self._status: ResponseStatus | Unrecognised = "in_progress"
         self._is_done = False
         self._whole: Response | None = None
         self._drafts: list[Draft] = []
         self._parts: dict[tuple[str, int], Part] = {}
         # By identity, and holding the event, so that its id stays its own.
-        self._odd: dict[int, tuple[ServerEvent, str]] = {}
+        self._odd: dict[int, tuple[Event, str]] = {}
 
     @property
     def is_done(self) -> bool:
@@ -110,14 +138,19 @@ class Assembly:
             self._whole = self._completed(self._shown)
         return self._whole
 
-    def receive(self, event: ServerEvent) -> None:
+    def receive(self, event: Event) -> None:
         """Take the next event of the response."""
-        take = self._TAKE.get(type(event))
+        take = self._TAKE.get(event.type)
         if take is not None:
             self._whole = None
             take(self, event)
 
-    def text_of(self, event: ServerEvent) -> str | None:
+    def drop(self) -> None:
+        """Be over before it began, as if the server had cancelled it for what the user said."""
+        details = StatusDetails(type="cancelled", reason="turn_detected")
+        self._finish(self._shapes.response(status="cancelled", status_details=details, output=[]))
+
+    def text_of(self, event: Event) -> str | None:
         """What an event adds to the text of the response, spoken or written; None: nothing.
 
         That is the delta, or at a `.done` event of any level what no delta brought. Ask at any time
@@ -127,43 +160,63 @@ class Assembly:
             odd = self._odd.get(id(event))
             if odd is not None:
                 return odd[1] or None
-        return event.delta or None if isinstance(event, _TEXT_DELTAS) else None
+        return cast("_TextDelta", event).delta or None if event.type in _TEXT_DELTAS else None
 
-    def audio_of(self, event: ServerEvent) -> bytes | None:
+    def audio_of(self, event: Event) -> bytes | None:
         """The audio that an event brings; None: nothing."""
-        return event.delta or None if isinstance(event, ResponseOutputAudioDelta) else None
+        return cast("_AudioDelta", event).delta or None if event.type in AUDIO_DELTAS else None
 
-    # One method for each event; the table of them is below.
+    # One method for each kind of event; the table of their names, in all dialects, is below.
 
-    def _created(self, event: ResponseCreated) -> None:
+    def _created(self, event: ResponseCreated | beta.ResponseCreated) -> None:
         if not self._is_done:
             self._shown = event.response
 
-    def _done(self, event: ResponseDone) -> None:
+    def _done(self, event: ResponseDone | beta.ResponseDone) -> None:
         self._end(event, event.response)
 
     def _invalid(self, event: InvalidEvent) -> None:
         if event.wire_type == "response.done":
-            readable = _readable(event)
+            readable = self._readable(event)
             names = readable.model_fields_set
             known = {name: getattr(readable, name) for name in names}
             self._end(event, self._shown.model_copy(update={"status": None, **known}))
         elif event.wire_type == "response.created" and not self._is_done:
-            self._shown = _readable(event)
+            self._shown = self._readable(event)
 
-    def _end(self, event: ServerEvent, response: Response) -> None:
-        if self._is_done:
-            return
+    def _end(self, event: Event, response: Response) -> None:
+        if not self._is_done:
+            self._note(event, self._finish(response))
+
+    def _finish(self, response: Response) -> str:
+        """The response is over; what its texts add to the pieces is returned."""
         self._is_done = True
         self._shown = response
         self._status = _ended_status(response)
         output = response.output
-        if output:
-            drafts = [self._draft_of(item, index, output) for index, item in enumerate(output)]
-            rests = [draft.finish(item) for draft, item in zip(drafts, output, strict=True)]
-            # An item that streamed and is not named now is not part of the response after all.
-            self._drafts = list(dict.fromkeys(drafts))
-            self._note(event, "".join(rests))
+        if not output:
+            return ""
+        drafts = [self._draft_of(item, index, output) for index, item in enumerate(output)]
+        rests = [draft.finish(item) for draft, item in zip(drafts, output, strict=True)]
+        # An item that streamed and is not named now is not part of the response after all.
+        self._drafts = list(dict.fromkeys(drafts))
+        return "".join(rests)
+
+    def _readable(self, event: InvalidEvent) -> Response:
+        """What can be read of the response in an event that did not validate, field by field."""
+        told = value_at(event, "response")
+        fields: Mapping[str, JsonValue] = {}
+        if isinstance(told, Mapping):
+            fields = cast("Mapping[str, JsonValue]", told)
+        sound = {name: value for name, value in fields.items() if self._reads({name: value})}
+        return self._shapes.response.model_validate_json(to_json(sound))
+
+    def _reads(self, fields: Mapping[str, JsonValue]) -> bool:
+        try:
+            self._shapes.response.model_validate_json(to_json(fields))
+        except ValueError:
+            return False
+        return True
 
     def _item_added(self, event: ResponseOutputItemAdded) -> None:
         self._draft(text_at(event.item, "id"), event.output_index).begin(event.item)
@@ -178,9 +231,7 @@ class Assembly:
     def _part_done(self, event: ResponseContentPartDone) -> None:
         self._note(event, self._part(event).finish(event.part))
 
-    def _text_delta(
-        self, event: ResponseOutputTextDelta | ResponseOutputAudioTranscriptDelta
-    ) -> None:
+    def _text_delta(self, event: _TextDelta) -> None:
         part = self._parts.get((event.item_id, event.content_index))
         if part is None:
             part = self._part(event)
@@ -189,13 +240,13 @@ class Assembly:
         if new is not delta:
             self._odd[id(event)] = (event, new)
 
-    def _text_done(self, event: ResponseOutputTextDone) -> None:
+    def _text_done(self, event: _TextDone) -> None:
         self._note(event, self._part(event).text.tell(event.text, is_final=True))
 
-    def _transcript_done(self, event: ResponseOutputAudioTranscriptDone) -> None:
+    def _transcript_done(self, event: _TranscriptDone) -> None:
         self._note(event, self._part(event).text.tell(event.transcript, is_final=True))
 
-    def _audio_delta(self, event: ResponseOutputAudioDelta) -> None:
+    def _audio_delta(self, event: _AudioDelta) -> None:
         if (event.item_id, event.content_index) not in self._parts:
             self._part(event)
 
@@ -209,11 +260,11 @@ class Assembly:
     ) -> None:
         draft = self._draft(event.item_id, event.output_index)
         draft.arguments.tell(event.arguments, is_final=True)
-        if isinstance(event, ResponseFunctionCallArgumentsDone):
+        if event.type == "response.function_call_arguments.done":
             draft.call_id = event.call_id
             draft.name = event.name or draft.name
 
-    def _note(self, event: ServerEvent, rest: str) -> None:
+    def _note(self, event: Event, rest: str) -> None:
         if rest:
             self._odd[id(event)] = (event, rest)
 
@@ -223,7 +274,7 @@ class Assembly:
         if draft is None:
             draft = next((each for each in self._drafts if each.may_be(item_id, index)), None)
         if draft is None:
-            draft = Draft(item_id, index)
+            draft = Draft(item_id, index, self._shapes)
             self._drafts.append(draft)
         draft.item_id = draft.item_id or item_id
         return draft
@@ -253,7 +304,7 @@ class Assembly:
         part = self._parts.get(key)
         if part is None:
             draft = self._draft(event.item_id, event.output_index)
-            part = draft.part(event.content_index, is_audio=isinstance(event, _OF_AUDIO))
+            part = draft.part(event.content_index, is_audio=event.type in _OF_AUDIO)
             self._parts[key] = part
         return part
 
@@ -268,48 +319,35 @@ class Assembly:
         return response.model_copy(update=lacking) if lacking else response
 
     _TAKE: ClassVar = cast(
-        "Mapping[type[object], Callable[[Assembly, ServerEvent], None]]",
+        "Mapping[str, Callable[[Assembly, Event], None]]",
         {
-            InvalidEvent: _invalid,
-            ResponseContentPartAdded: _part_added,
-            ResponseContentPartDone: _part_done,
-            ResponseCreated: _created,
-            ResponseDone: _done,
-            ResponseFunctionCallArgumentsDelta: _arguments_delta,
-            ResponseFunctionCallArgumentsDone: _arguments_done,
-            ResponseMcpCallArgumentsDelta: _arguments_delta,
-            ResponseMcpCallArgumentsDone: _arguments_done,
-            ResponseOutputAudioDelta: _audio_delta,
-            ResponseOutputAudioTranscriptDelta: _text_delta,
-            ResponseOutputAudioTranscriptDone: _transcript_done,
-            ResponseOutputItemAdded: _item_added,
-            ResponseOutputItemDone: _item_done,
-            ResponseOutputTextDelta: _text_delta,
-            ResponseOutputTextDone: _text_done,
+            "<invalid>": _invalid,
+            "response.audio.delta": _audio_delta,
+            "response.audio_transcript.delta": _text_delta,
+            "response.audio_transcript.done": _transcript_done,
+            "response.content_part.added": _part_added,
+            "response.content_part.done": _part_done,
+            "response.created": _created,
+            "response.done": _done,
+            "response.function_call_arguments.delta": _arguments_delta,
+            "response.function_call_arguments.done": _arguments_done,
+            "response.mcp_call_arguments.delta": _arguments_delta,
+            "response.mcp_call_arguments.done": _arguments_done,
+            "response.output_audio.delta": _audio_delta,
+            "response.output_audio_transcript.delta": _text_delta,
+            "response.output_audio_transcript.done": _transcript_done,
+            "response.output_item.added": _item_added,
+            "response.output_item.done": _item_done,
+            "response.output_text.delta": _text_delta,
+            "response.output_text.done": _text_done,
+            "response.text.delta": _text_delta,
+            "response.text.done": _text_done,
         },
     )
 
 
 def _index(draft: Draft) -> int:
     return draft.index
-
-
-def _readable(event: InvalidEvent) -> Response:
-    """What can be read of the response in an event that did not validate, field by field."""
-    told = value_at(event, "response")
-    if not isinstance(told, Mapping):
-        return Response()
-    fields = cast("Mapping[str, JsonValue]", told)
-    sound = {name: value for name, value in fields.items() if _reads({name: value})}
-    return Response.model_validate_json(to_json(sound))
-
-
-def _reads(fields: Mapping[str, JsonValue]) -> bool:
-    try:
-        Response.model_validate_json(to_json(fields))
-    except ValueError:
-        return False
-    return True
 
 
 def _ended_status(response: Response) -> ResponseStatus | Unrecognised:

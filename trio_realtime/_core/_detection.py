@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 from trio_realtime._core._outgoing import states, text_at, value_at
 
 if TYPE_CHECKING:
+    from trio_realtime._core._event import Event
     from trio_realtime._core._gate import Gate
-    from trio_realtime.events import ServerEvent
 
 DETECTION: Final = frozenset(
     {
@@ -30,7 +30,7 @@ DETECTION: Final = frozenset(
 """The types of events that tell of turns, or of what becomes of them."""
 
 
-def note_detection(gate: Gate, kind: str, event: ServerEvent, *, now: float) -> None:
+def note_detection(gate: Gate, kind: str, event: Event, *, now: float) -> None:
     """Tell the gate what an event says about turns of the user; others say nothing."""
     match kind:
         case "input_audio_buffer.speech_started":
@@ -51,8 +51,15 @@ def note_detection(gate: Gate, kind: str, event: ServerEvent, *, now: float) -> 
             pass
 
 
-def _note_session(gate: Gate, event: ServerEvent) -> None:
-    heard = value_at(event, "session", "audio", "input")
+def detecting_part(event: Event) -> object:
+    """The part of a session that has its turn detection: in the beta dialect it is flat."""
+    session = value_at(event, "session")
+    heard = value_at(session, "audio", "input")
+    return session if heard is None else heard
+
+
+def _note_session(gate: Gate, event: Event) -> None:
+    heard = detecting_part(event)
     detection = value_at(heard, "turn_detection")
     # Both are on unless the server says otherwise (API reference, turn detection). Null says that
     # nobody listens for turns; where it is not mentioned, nothing is known.

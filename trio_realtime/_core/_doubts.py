@@ -11,8 +11,8 @@ import math
 from typing import TYPE_CHECKING, Final, NamedTuple, final
 
 if TYPE_CHECKING:
+    from trio_realtime._core._event import Event
     from trio_realtime._core._place import Place
-    from trio_realtime.events import ServerEvent
 
 # As many as `_responses` knows of at a time.
 _DOUBTFUL: Final = 256
@@ -23,7 +23,7 @@ class _Doubtful:
 
     def __init__(self, event_id: str) -> None:
         self.event_id = event_id
-        self.first: tuple[ServerEvent, int] | None = None
+        self.first: tuple[Event, int] | None = None
         """Its `response.created`, without which the others mean little."""
 
 
@@ -32,8 +32,8 @@ class Lingering(NamedTuple):
 
     until: float
     place: Place
-    created: ServerEvent
-    events: list[tuple[ServerEvent, int]]
+    created: Event
+    events: list[tuple[Event, int]]
 
 
 @final
@@ -51,7 +51,7 @@ class Doubts:
         self._seconds = seconds
         self._lingering: dict[str, Lingering] = {}
         self._doubtful: dict[str, _Doubtful] = {}
-        self._kept: list[tuple[str, ServerEvent, int]] = []
+        self._kept: list[tuple[str, Event, int]] = []
         self._held = 0
 
     def __contains__(self, response_id: object) -> bool:
@@ -63,7 +63,7 @@ class Doubts:
         if len(self._doubtful) > _DOUBTFUL:
             self.end(next(iter(self._doubtful)))
 
-    def keep(self, response_id: str, event: ServerEvent, weight: int) -> None:
+    def keep(self, response_id: str, event: Event, weight: int) -> None:
         """Keep an event of a doubtful response, and of those before it the newest that fit."""
         doubtful = self._doubtful[response_id]
         if doubtful.first is None:
@@ -74,7 +74,7 @@ class Doubts:
         while self._held > self._limit:
             self._held -= self._kept.pop(0)[2]
 
-    def end(self, response_id: str) -> list[tuple[ServerEvent, int]]:
+    def end(self, response_id: str) -> list[tuple[Event, int]]:
         """The doubt is over: take out what was kept of the response, in order."""
         doubtful = self._doubtful.pop(response_id, None)
         if doubtful is None or doubtful.first is None:
@@ -87,8 +87,8 @@ class Doubts:
     def linger(
         self,
         place: Place,
-        created: ServerEvent,
-        events: list[tuple[ServerEvent, int]],
+        created: Event,
+        events: list[tuple[Event, int]],
         *,
         now: float,
     ) -> None:

@@ -32,6 +32,7 @@ from trio_realtime.types import (
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
+    from trio_realtime._core._shapes import Shapes
     from trio_realtime.types import AssistantContent, Item, ResponsePart
 
 _Streamed: TypeAlias = AssistantMessage | FunctionCall | McpCall
@@ -48,9 +49,10 @@ _EMPTY: Final[Mapping[str | None, tuple[type[_Streamed], Mapping[str, JsonValue]
 class Part:
     """One part of a message. Its audio is not kept."""
 
-    __slots__ = ("is_audio", "text", "unknown")
+    __slots__ = ("is_audio", "shapes", "text", "unknown")
 
-    def __init__(self, *, is_audio: bool) -> None:
+    def __init__(self, shapes: Shapes, *, is_audio: bool) -> None:
+        self.shapes = shapes
         self.text = Pieces()
         self.is_audio = is_audio
         self.unknown: UnknownContentPart | None = None
@@ -72,8 +74,8 @@ class Part:
             return self.unknown
         text = self.text.text
         if self.is_audio:
-            return OutputAudio(transcript=text) if text else OutputAudio()
-        return OutputText(text=text)
+            return self.shapes.audio(transcript=text) if text else self.shapes.audio()
+        return self.shapes.text(text=text)
 
     def filled(self, content: AssistantContent) -> AssistantContent:
         """A part of the server's own item, with the text that it may lack."""
@@ -95,9 +97,12 @@ def text_in(part: ResponsePart | AssistantContent) -> str | None:
 class Draft:
     """One output item, as far as it is known."""
 
-    __slots__ = ("arguments", "call_id", "index", "is_done", "item_id", "name", "parts", "shown")
+    __slots__ = (
+        "arguments", "call_id", "index", "is_done", "item_id", "name", "parts", "shapes", "shown"
+    )  # fmt: skip
 
-    def __init__(self, item_id: str | None, index: int) -> None:
+    def __init__(self, item_id: str | None, index: int, shapes: Shapes) -> None:
+        self.shapes = shapes
         self.item_id = item_id
         self.index = index
         """Its place among the items of the response."""
@@ -119,7 +124,7 @@ class Draft:
         """The part at an index, made when it is first asked for."""
         part = self.parts.get(content_index)
         if part is None:
-            part = self.parts[content_index] = Part(is_audio=is_audio)
+            part = self.parts[content_index] = Part(self.shapes, is_audio=is_audio)
         return part
 
     def begin(self, item: Item) -> None:

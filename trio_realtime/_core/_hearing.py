@@ -10,24 +10,26 @@ the milliseconds that the consumer reports, which know about buffers behind it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, final
+from typing import Final, NamedTuple, final
 
 from trio_realtime.types import PcmaFormat, PcmFormat, PcmuFormat
 
-if TYPE_CHECKING:
-    from trio_realtime.types import AudioFormat
-
 _PCM_BYTES_PER_MS: Final = 48
 _G711_BYTES_PER_MS: Final = 8
+_G711_NAMES: Final = ("g711_ulaw", "g711_alaw")
 
 _INAUDIBLE_MS: Final = 20
 """What may lack at the end of an item that counts as heard: the usual block of an audio device, by
 which its position may be off. A cut costs the item its transcript, so it must be worth it."""
 
 
-def bytes_per_ms_from_format(format: AudioFormat | None) -> float:  # noqa: A002 - the wire's name
-    """Bytes in one millisecond of audio; a format that is not known is taken for PCM at 24 kHz."""
-    if isinstance(format, PcmuFormat | PcmaFormat):
+def bytes_per_ms_from_format(format: object) -> float:  # noqa: A002 - the wire's name
+    """Bytes in one millisecond of audio; a format that is not known is taken for PCM at 24 kHz.
+
+    Args:
+        format: What a session tells: type and rate in GA, a name in the beta dialect.
+    """
+    if isinstance(format, PcmuFormat | PcmaFormat) or format in _G711_NAMES:
         return _G711_BYTES_PER_MS
     if isinstance(format, PcmFormat) and format.rate is not None and format.rate > 0:
         return format.rate * 2 / 1000

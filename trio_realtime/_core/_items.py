@@ -12,9 +12,9 @@ from trio_realtime._core._outgoing import text_at
 from trio_realtime._core._recent import RecentIds
 
 if TYPE_CHECKING:
+    from trio_realtime._core._event import Event
     from trio_realtime._core._outgoing import Outgoing
     from trio_realtime._core._place import Place
-    from trio_realtime.events import ServerEvent
 
 # An announced item appears within the same turn; the API caps a conversation's context long
 # before a thousand items.
@@ -48,7 +48,7 @@ class Items:
         """Whether the server commits the item: voice detection or the idle timeout ended it."""
         return item_id in self._detected
 
-    def claim(self, creates: Iterable[Place], event: ServerEvent) -> Place | None:
+    def claim(self, creates: Iterable[Place], event: Event) -> Place | None:
         """Find the create that an `added` or `created` item answers.
 
         By the item's id first: no item is announced under an id that we chose. A server that has
@@ -72,7 +72,7 @@ class Items:
         return next((place for place in candidates if _may_be(place.outgoing, event)), None)
 
 
-def _may_be(created: Outgoing, event: ServerEvent) -> bool:
+def _may_be(created: Outgoing, event: Event) -> bool:
     """Whether nothing speaks against it; what either side leaves out speaks neither way.
 
     `call_id` is the server's own name for the call, so it is kept also where item ids are not.

@@ -25,18 +25,7 @@ from pydantic import BaseModel, JsonValue
 
 from trio_realtime._core._outgoing import states, text_at, value_at
 from trio_realtime._core._recent import RecentIds
-from trio_realtime.events import (
-    ConversationItemAdded,
-    ConversationItemCreated,
-    ConversationItemDeleted,
-    ConversationItemDone,
-    ConversationItemInputAudioTranscriptionCompleted,
-    ConversationItemRetrieved,
-    ConversationItemTruncated,
-    InvalidEvent,
-    ResponseDone,
-    ResponseOutputItemDone,
-)
+from trio_realtime.events import InvalidEvent
 from trio_realtime.types import (
     AssistantMessage,
     AudioPart,
@@ -48,24 +37,24 @@ from trio_realtime.types import (
 )
 
 if TYPE_CHECKING:
-    from trio_realtime.events import ServerEvent
+    from trio_realtime._core._event import Event
     from trio_realtime.types import ContentPart, Item
 
-MIRRORED: Final[frozenset[type[object]]] = frozenset(
+MIRRORED: Final = frozenset(
     {
-        ConversationItemAdded,
-        ConversationItemCreated,
-        ConversationItemDeleted,
-        ConversationItemDone,
-        ConversationItemInputAudioTranscriptionCompleted,
-        ConversationItemRetrieved,
-        ConversationItemTruncated,
-        InvalidEvent,
-        ResponseDone,
-        ResponseOutputItemDone,
+        "<invalid>",
+        "conversation.item.added",
+        "conversation.item.created",
+        "conversation.item.deleted",
+        "conversation.item.done",
+        "conversation.item.input_audio_transcription.completed",
+        "conversation.item.retrieved",
+        "conversation.item.truncated",
+        "response.done",
+        "response.output_item.done",
     }
 )
-"""The classes of the events that a mirror wants to see."""
+"""The types of the events that a mirror wants to see."""
 
 # What streams on of a deleted item comes within the same turn.
 _DELETED_IDS: Final = 1024
@@ -97,7 +86,7 @@ class Mirror:
         entries = self._entries
         return tuple(entries[item_id].item for item_id in self._order)
 
-    def receive(self, event: ServerEvent) -> None:
+    def receive(self, event: Event) -> None:
         """Take note of an event; one that says nothing of items changes nothing. Never raises."""
         match event.wire_type if isinstance(event, InvalidEvent) else event.type:
             case "conversation.item.added" | "conversation.item.created":
@@ -121,12 +110,12 @@ class Mirror:
             case _:
                 pass
 
-    def _add(self, event: ServerEvent) -> None:
+    def _add(self, event: Event) -> None:
         item = value_at(event, "item")
         if not self._learn(item, is_final=False):
             self._insert(item, self._place(event), is_final=False)
 
-    def _finish(self, event: ServerEvent) -> None:
+    def _finish(self, event: Event) -> None:
         item = value_at(event, "item")
         known = self._learn(item, is_final=True)
         if not known and text_at(item, "id") not in self._deleted:
@@ -149,7 +138,7 @@ class Mirror:
             self._entries[item_id] = _Entry(_item_from(item), is_final=is_final, heard=heard)
             self._order.insert(place, item_id)
 
-    def _place(self, event: ServerEvent) -> int:
+    def _place(self, event: Event) -> int:
         """Where an item goes that was added.
 
         Null is the beginning: so the specification says, and all recordings show it for the first
@@ -186,13 +175,13 @@ class Mirror:
         if self._entries.pop(item_id, None) is not None:
             self._order.remove(item_id)
 
-    def _cut(self, event: ServerEvent) -> None:
+    def _cut(self, event: Event) -> None:
         entry = self._entries.get(text_at(event, "item_id") or "")
         if entry is not None:
             entry.cut.add(_index(event))
             entry.tidy()
 
-    def _hear(self, event: ServerEvent) -> None:
+    def _hear(self, event: Event) -> None:
         item_id, transcript = text_at(event, "item_id") or "", value_at(event, "transcript")
         if not isinstance(transcript, str):
             return
@@ -244,7 +233,7 @@ def _item_from(value: object) -> Item:
     return UnknownItem(text_at(value, "type"), cast("JsonValue", value))
 
 
-def _index(event: ServerEvent) -> int:
+def _index(event: Event) -> int:
     found = value_at(event, "content_index")
     return found if isinstance(found, int) else 0
 

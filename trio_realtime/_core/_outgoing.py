@@ -18,7 +18,10 @@ from trio_realtime.types import Unknown
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from trio_realtime.events import ClientEvent
+    from trio_realtime.types._base import ClientModel
+
+TAGS: Final = frozenset({"<invalid>", "<unknown>"})
+"""The types of what is delivered in the place of an event; the wire's own is in the data."""
 
 _DATA_ONLY: Final = (InvalidEvent, UnknownEvent, Unknown)
 """What carries data instead of fields."""
@@ -91,7 +94,7 @@ class Outgoing:
 
 
 def outgoing_from_event(
-    event: ClientEvent | Mapping[str, JsonValue], event_id: str | None = None
+    event: ClientModel | Mapping[str, JsonValue], event_id: str | None = None
 ) -> Outgoing:
     """Read the facts off a client event; `event_id` is the one it is sent with."""
     if event_id is None:

@@ -29,7 +29,7 @@ from trio_realtime._core._responses import Finished, Responses
 from trio_realtime._core._verdict import Verdict, error_from_event, is_ours_too_late, is_yours
 
 if TYPE_CHECKING:
-    from trio_realtime.events import ServerEvent
+    from trio_realtime._core._event import Event
 
 __all__ = ["TELLING", "Outgoing", "Pending", "Place", "Verdict", "outgoing_from_event"]
 
@@ -43,6 +43,8 @@ _CLEAR_OUTPUT: Final = "output_audio_buffer.clear"
 _CREATE: Final = "response.create"
 _CANCEL: Final = "response.cancel"
 _UPDATE: Final = "session.update"
+_UPDATE_TRANSCRIPTION: Final = "transcription_session.update"
+_CLOSE: Final = "session.close"
 
 # Whether one request of the kind at a time is on the wire.
 _ONE_AT_A_TIME: Final = {
@@ -56,6 +58,8 @@ _ONE_AT_A_TIME: Final = {
     _CREATE: False,
     _CANCEL: False,
     _UPDATE: True,
+    _UPDATE_TRANSCRIPTION: True,
+    _CLOSE: True,
 }
 
 TELLING: Final = frozenset(
@@ -75,8 +79,10 @@ TELLING: Final = frozenset(
         "response.created",
         "response.done",
         "response.output_item.added",
+        "session.closed",
         "session.created",
         "session.updated",
+        "transcription_session.updated",
     }
 )
 """The types of the server events that tell the table something; the others, nine in ten, are not
@@ -94,7 +100,7 @@ class _Presumed(NamedTuple):
     """A plain or abandoned frame, and the acknowledgement it seemed to get."""
 
     place: Place
-    event: ServerEvent
+    event: Event
     told: int
 
 
@@ -108,13 +114,15 @@ class Pending:
         self._responses = Responses()
         self.responses: Responses = self._responses
         """Which responses run, and whose they are."""
+        self.session_closed: bool = False
+        """Whether the server has said that the session is over: nothing is owed any more."""
         self.begun: str | None = None
         """The response that the last event began, if it began one and does not come twice."""
         self.answered: Place | None = None
         """The `response.create` that the last event answered, if it answered one."""
         self.finished: Finished | None = None
         """The response that the last event ended, if it ended one."""
-        self.unproven: tuple[Place, ServerEvent] | None = None
+        self.unproven: tuple[Place, Event] | None = None
         """The create that the response may have answered which the last event ended, and what
         began it, if it was cut short and so proves nothing."""
         # By kind; of most kinds most sessions have none.
@@ -205,7 +213,7 @@ class Pending:
             self._forget_asked(place)
             self._next_turn(place.outgoing.type)
 
-    def receive(self, event: ServerEvent) -> Verdict:
+    def receive(self, event: Event) -> Verdict:
         """Take note of a server event. To be told every event, in the order of the wire.
 
         Those of types that are neither in `TELLING` nor `<invalid>` may be left out.
@@ -222,7 +230,7 @@ class Pending:
         self._note(kind, event)
         return Verdict.DELIVER
 
-    def presume(self, place: Place, created: ServerEvent) -> bool:
+    def presume(self, place: Place, created: Event) -> bool:
         """Take a response for the answer to a create, as no better one came; say whether it is."""
         if place not in self._wire[_CREATE]:
             return False
@@ -248,12 +256,17 @@ class Pending:
         for place in waiting:
             self._wake(place)
 
-    def _note(self, kind: str, event: ServerEvent) -> None:
+    def _note(self, kind: str, event: Event) -> None:
         match kind:
             case "session.created" | "session.updated":
                 self._responses.learn_session(event)
                 if kind == "session.updated":
                     self._settle_oldest(_UPDATE, event)
+            case "transcription_session.updated":
+                self._settle_oldest(_UPDATE_TRANSCRIPTION, event)
+            case "session.closed":
+                self.session_closed = True
+                self._settle_oldest(_CLOSE, event)
             case "conversation.item.added" | "conversation.item.created":
                 place = self._items.claim(self._wire[_CREATE_ITEM], event)
                 if place is not None:
@@ -281,7 +294,7 @@ class Pending:
             case _:
                 self._items.detect(text_at(event, "item_id"))
 
-    def _note_commit(self, event: ServerEvent) -> None:
+    def _note_commit(self, event: Event) -> None:
         item_id = text_at(event, "item_id")
         # A turn's own commit follows its end. One in its midst is our commit, under the id that
         # its begin announced; the turn goes on under another.
@@ -292,7 +305,7 @@ class Pending:
         self._items.announce(item_id)
         self._settle_oldest(_COMMIT, event)
 
-    def _note_created(self, event: ServerEvent) -> None:
+    def _note_created(self, event: Event) -> None:
         self.begun = self._responses.begins(event)
         if self.begun is None:
             return
@@ -301,7 +314,7 @@ class Pending:
             self.answered = place
             self._settle(place, event)
 
-    def _note_done(self, event: ServerEvent) -> None:
+    def _note_done(self, event: Event) -> None:
         finished = self.finished = self._responses.finish(event)
         if finished.doubtful is not None:
             place, created = finished.doubtful
@@ -315,13 +328,13 @@ class Pending:
             if finished.answers(cancel):
                 self._settle(cancel, event)
 
-    def _settle_item(self, kind: str, item_id: str | None, event: ServerEvent) -> None:
+    def _settle_item(self, kind: str, item_id: str | None, event: Event) -> None:
         for place in self._wire[kind]:
             if item_id is None or place.outgoing.item_id == item_id:
                 self._settle(place, event)
                 return
 
-    def _settle_oldest(self, kind: str, event: ServerEvent) -> None:
+    def _settle_oldest(self, kind: str, event: Event) -> None:
         """Settle by order.
 
         A frame that nobody waits for is only presumed to be the one that is acknowledged: its
@@ -338,7 +351,7 @@ class Pending:
             del presumed[:-_PRESUMED]
         self._settle(place, event)
 
-    def _settle(self, place: Place, event: ServerEvent) -> None:
+    def _settle(self, place: Place, event: Event) -> None:
         self._leave(place)
         if place.awaited:
             place.result = Value(event)
@@ -378,7 +391,7 @@ class Pending:
         assert place.wake is not None
         place.wake()
 
-    def _refuse(self, event: ServerEvent) -> Verdict:
+    def _refuse(self, event: Event) -> Verdict:
         """Find whom an error names, and settle it."""
         event_id = text_at(event, "error", "event_id")
         if event_id is None:
@@ -418,7 +431,7 @@ class Pending:
                     return place
         return None
 
-    def _pass_on(self, kind: str, index: int, event: ServerEvent, told: int) -> None:
+    def _pass_on(self, kind: str, index: int, event: Event, told: int) -> None:
         presumed = self._presumed[kind]
         del presumed[index]
         for later in range(index, len(presumed)):

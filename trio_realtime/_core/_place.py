@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, final
 if TYPE_CHECKING:
     import outcome
 
+    from trio_realtime._core._event import Event
     from trio_realtime._core._outgoing import Outgoing
-    from trio_realtime.events import ServerEvent
 
 
 @final
@@ -42,7 +42,7 @@ class Place:
     may_go: bool
     """Whether its turn has come and it may be handed to the writer."""
 
-    result: outcome.Value[ServerEvent] | outcome.Error | None
+    result: outcome.Value[Event] | outcome.Error | None
     """The answer, once it is in: the acknowledgement, the server's error, or the loss."""
 
     sent: int

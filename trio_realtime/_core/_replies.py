@@ -34,15 +34,15 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 from trio_realtime._core._cancels import Cancels
 from trio_realtime._core._detection import DETECTION, note_detection
 from trio_realtime._core._doubts import Doubts
-from trio_realtime._core._outgoing import text_at
+from trio_realtime._core._outgoing import TAGS, text_at
 from trio_realtime._core._recent import RecentIds
 from trio_realtime._core._responses import NAMELESS
 
 if TYPE_CHECKING:
+    from trio_realtime._core._event import Event
     from trio_realtime._core._gate import Gate, Ticket
     from trio_realtime._core._outgoing import Outgoing
     from trio_realtime._core._pending import Pending
-    from trio_realtime.events import ServerEvent
 
 __all__ = ["NAMELESS", "NOTED", "Incoming", "Listener", "Replies"]
 
@@ -76,7 +76,7 @@ class Listener(Protocol):
         """Whether a view that somebody has read holds what was not."""
         ...
 
-    def take(self, event: ServerEvent, weight: int) -> None:
+    def take(self, event: Event, weight: int) -> None:
         """Take the next event of the response; the first is its `response.created`."""
 
     def end(self) -> None:
@@ -225,7 +225,7 @@ class Replies:
 
     # What the reader tells.
 
-    def note(self, event: ServerEvent, weight: int, *, now: float) -> None:
+    def note(self, event: Event, weight: int, *, now: float) -> None:
         """Take note of an event whose type is in `NOTED`, after the pending table has."""
         match kind := _type_of(event):
             case "response.created":
@@ -239,7 +239,7 @@ class Replies:
             case _:
                 note_detection(self._gate, kind, event, now=now)
 
-    def route(self, event: ServerEvent, weight: int) -> bool:
+    def route(self, event: Event, weight: int) -> bool:
         """Give the event to its response's listener; say whether it is the connection's instead."""
         if not self.are_routed:
             return True
@@ -295,7 +295,7 @@ class Replies:
         if self.incoming is not None:
             self.incoming.end()
 
-    def _note_created(self, event: ServerEvent, now: float) -> None:
+    def _note_created(self, event: Event, now: float) -> None:
         response_id, answered = self._pending.begun, self._pending.answered
         if response_id is None:
             return
@@ -328,7 +328,7 @@ class Replies:
             self.are_routed = True
             self._doubts.begin(response_id, place.outgoing.event_id)
 
-    def _note_done(self, event: ServerEvent, weight: int, now: float) -> None:
+    def _note_done(self, event: Event, weight: int, now: float) -> None:
         finished, answered = self._pending.finished, self._pending.answered
         assert finished is not None
         response_id = finished.response_id
@@ -346,7 +346,7 @@ class Replies:
         if answered is not None:
             self._note_answer(answered.outgoing.event_id, [*kept, (event, weight)])
 
-    def _note_answer(self, event_id: str, events: list[tuple[ServerEvent, int]]) -> None:
+    def _note_answer(self, event_id: str, events: list[tuple[Event, int]]) -> None:
         """A response that is over was the answer after all."""
         self._doomed.pop(event_id, None)
         self._doubts.settle(event_id)
@@ -356,13 +356,13 @@ class Replies:
             self._adopt(expected.listener, events)
         self._gate.answered(event_id)
 
-    def _adopt(self, listener: Listener, events: list[tuple[ServerEvent, int]]) -> None:
+    def _adopt(self, listener: Listener, events: list[tuple[Event, int]]) -> None:
         """Hand over what was kept of a response, now that it ends."""
         self._adopted.append(listener)
         for event, weight in events:
             listener.take(event, weight)
 
-    def _note_item(self, event: ServerEvent) -> None:
+    def _note_item(self, event: Event) -> None:
         item_id, response_id = text_at(event, "item", "id"), text_at(event, "response_id")
         if item_id is None or response_id is None:
             return
@@ -370,7 +370,7 @@ class Replies:
         if len(self._items) > _ITEMS:
             del self._items[next(iter(self._items))]
 
-    def _note_error(self, event: ServerEvent, now: float) -> None:
+    def _note_error(self, event: Event, now: float) -> None:
         event_id = text_at(event, "error", "event_id")
         if event_id is None:
             return
@@ -407,7 +407,7 @@ class Replies:
         del self._handles[response_id]
         self._straggle(response_id)
 
-    def _response_of(self, kind: str, event: ServerEvent) -> str | None:
+    def _response_of(self, kind: str, event: Event) -> str | None:
         """The response that an event belongs to; None for events of the session."""
         if not kind.startswith("response."):
             return None
@@ -431,9 +431,8 @@ class Replies:
         return response_id is not None and self._pending.responses.is_known(response_id)
 
 
-def _type_of(event: ServerEvent) -> str:
-    if event.type == "<unknown>":
-        return event.wire_type
-    if event.type == "<invalid>":
+def _type_of(event: Event) -> str:
+    kind = event.type
+    if kind in TAGS:
         return text_at(event, "type") or ""
-    return event.type
+    return kind

@@ -28,13 +28,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, cast, final
 
+from trio_realtime._core._detection import detecting_part
 from trio_realtime._core._outgoing import states, text_at, value_at
 from trio_realtime._core._recent import RecentIds
 from trio_realtime._core._token import token_in
 
 if TYPE_CHECKING:
+    from trio_realtime._core._event import Event
     from trio_realtime._core._place import Place
-    from trio_realtime.events import ServerEvent
 
 # How responses end that may have taken no time at all.
 _CUT_SHORT: Final = frozenset({"cancelled", "failed"})
@@ -54,7 +55,7 @@ class Finished(NamedTuple):
 
     response_id: str | None
     in_conversation: bool
-    doubtful: tuple[Place, ServerEvent] | None
+    doubtful: tuple[Place, Event] | None
     """A create that this response may answer after all, and the `response.created` that did it."""
 
     was_whole: bool
@@ -69,7 +70,7 @@ class Finished(NamedTuple):
 
 class _Running(NamedTuple):
     in_conversation: bool
-    doubtful: tuple[Place, ServerEvent] | None
+    doubtful: tuple[Place, Event] | None
 
 
 @final
@@ -110,16 +111,16 @@ class Responses:
                 return response_id
         return None
 
-    def learn_session(self, event: ServerEvent) -> None:
+    def learn_session(self, event: Event) -> None:
         """Note whether voice detection creates responses: it does unless told not to."""
-        detection = value_at(event, "session", "audio", "input", "turn_detection")
+        detection = value_at(detecting_part(event), "turn_detection")
         self._vad_creates = value_at(detection, "create_response") is not False
 
     def expect_from_detection(self) -> None:
         """Voice detection committed a turn: the server's response to it is due."""
         self._owed = self._vad_creates
 
-    def begins(self, event: ServerEvent) -> str | None:
+    def begins(self, event: Event) -> str | None:
         """The id of the response that a `response.created` begins; None if it comes twice."""
         response_id = text_at(event, "response", "id")
         if response_id is None:
@@ -130,7 +131,7 @@ class Responses:
         """What voice detection committed is answered, or never will be."""
         self._owed = False
 
-    def claim(self, response_id: str, creates: Sequence[Place], event: ServerEvent) -> Place | None:
+    def claim(self, response_id: str, creates: Sequence[Place], event: Event) -> Place | None:
         """Note that a response runs; find the create that it certainly answers."""
         response = value_at(event, "response")
         outside = (
@@ -147,7 +148,7 @@ class Responses:
             del self._running[next(iter(self._running))]
         return place if certain else None
 
-    def finish(self, event: ServerEvent) -> Finished:
+    def finish(self, event: Event) -> Finished:
         """Note that a response is over. One that does not say which, is the only one there is."""
         response_id = self._finished_id(text_at(event, "response", "id"))
         was_whole = text_at(event, "response", "status") not in _CUT_SHORT

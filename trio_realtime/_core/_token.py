@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
-from trio_realtime.events import InvalidEvent, ResponseCreated, ResponseDone
+from trio_realtime.events import InvalidEvent
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from trio_realtime.events import ServerEvent
+    from trio_realtime import beta
+    from trio_realtime._core._event import Event
+    from trio_realtime.events import ResponseCreated, ResponseDone
+
+    _Bearer: TypeAlias = ResponseCreated | ResponseDone | beta.ResponseCreated | beta.ResponseDone
+
 
 TOKEN_KEY: Final = "trio_realtime"  # noqa: S105 - no secret
 """The reserved key."""
@@ -33,18 +38,19 @@ def token_in(metadata: object) -> str | None:
     return token if isinstance(token, str) else None
 
 
-def without_token(event: ServerEvent) -> ServerEvent:
+def without_token(event: Event) -> Event:
     """The event as a program sees it: what was not asked for by name is not in its metadata.
 
     Metadata that held the token alone becomes null, as it is for whoever attaches none.
     """
-    if isinstance(event, ResponseCreated | ResponseDone):
-        metadata = event.response.metadata
+    if event.type in _BEARERS:
+        bearer = cast("_Bearer", event)
+        metadata = bearer.response.metadata
         if metadata is None or TOKEN_KEY not in metadata:
             return event
         left = {key: value for key, value in metadata.items() if key != TOKEN_KEY} or None
-        response = event.response.model_copy(update={"metadata": left})
-        return event.model_copy(update={"response": response})
+        response = bearer.response.model_copy(update={"metadata": left})
+        return bearer.model_copy(update={"response": response})
     if isinstance(event, InvalidEvent) and event.wire_type in _BEARERS:
         return _without_token_in_data(event)
     return event

@@ -14,14 +14,10 @@ from typing import TYPE_CHECKING, Final, final
 
 from trio_realtime._core._outgoing import fields_at, text_at, value_at
 from trio_realtime._core._recent import RecentIds
-from trio_realtime.events import (
-    ConversationItemInputAudioTranscriptionCompleted,
-    InvalidEvent,
-    ResponseDone,
-)
+from trio_realtime.events import InvalidEvent
 
 if TYPE_CHECKING:
-    from trio_realtime.events import ServerEvent
+    from trio_realtime._core._event import Event
 
 # A duplicate comes within the same turn.
 _KNOWN_IDS: Final = 128
@@ -128,10 +124,10 @@ _TRANSCRIPTION: Final = {
     "transcription_output_tokens": "output_tokens",
 }
 
-METERED: Final[frozenset[type[object]]] = frozenset(
-    {ResponseDone, ConversationItemInputAudioTranscriptionCompleted, InvalidEvent}
+METERED: Final = frozenset(
+    {"<invalid>", "conversation.item.input_audio_transcription.completed", "response.done"}
 )
-"""The classes of the events that a meter wants to see."""
+"""The types of the events that a meter wants to see."""
 
 
 @final
@@ -152,7 +148,7 @@ class UsageMeter:
         """What was used up to now."""
         return UsageTotals(**self._counts, transcription_seconds=self._seconds)
 
-    def receive(self, event: ServerEvent) -> None:
+    def receive(self, event: Event) -> None:
         """Count an event that tells usage; any other changes nothing. Never raises."""
         kind = event.wire_type if isinstance(event, InvalidEvent) else event.type
         if kind == "response.done":
@@ -160,7 +156,7 @@ class UsageMeter:
         elif kind == "conversation.item.input_audio_transcription.completed":
             self._count_transcription(event)
 
-    def _count_response(self, event: ServerEvent) -> None:
+    def _count_response(self, event: Event) -> None:
         response_id = text_at(event, "response", "id")
         if response_id in self._responses:
             return
@@ -172,7 +168,7 @@ class UsageMeter:
         for path, names in _RESPONSE.items():
             self._add(fields_at(usage, *path), names)
 
-    def _count_transcription(self, event: ServerEvent) -> None:
+    def _count_transcription(self, event: Event) -> None:
         item_id = text_at(event, "item_id")
         if item_id is not None:
             part = f"{item_id} {value_at(event, 'content_index')}"

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final, final
 
 from trio_realtime._core._outgoing import text_at
 from trio_realtime.errors import ServerError, server_error_from_event
+from trio_realtime.events import Error
 
 if TYPE_CHECKING:
-    from trio_realtime.events import ServerEvent
+    from trio_realtime._core._event import Event
 
 FATAL_CODES: Final = frozenset(
     {
@@ -61,24 +62,24 @@ class Verdict(enum.Enum):
     """It names a frame sent without waiting, and is to be fixed: raise it from the stream."""
 
 
-def is_ours_too_late(event: ServerEvent) -> bool:
+def is_ours_too_late(event: Event) -> bool:
     """Whether an error that names a frame of the library's own only says that it came too late."""
-    return (event.type == "error" and event.error.code == _GONE) or not is_yours(event)
+    return (isinstance(event, Error) and event.error.code == _GONE) or not is_yours(event)
 
 
-def is_yours(event: ServerEvent) -> bool:
+def is_yours(event: Event) -> bool:
     """Whether an error that names a plain frame tells of a mistake, not of bad luck."""
     return (
-        event.type == "error"
+        isinstance(event, Error)
         and event.error.type == "invalid_request_error"
         and event.error.code not in _BLAMELESS
         and _TOO_LATE not in (event.error.message or "")
     )
 
 
-def error_from_event(event: ServerEvent, secrets: Collection[str]) -> ServerError:
+def error_from_event(event: Event, secrets: Collection[str]) -> ServerError:
     """Make a new `ServerError` of an error, also of one that did not validate."""
-    if event.type == "error":
+    if isinstance(event, Error):
         return server_error_from_event(event, secrets)
     return ServerError(
         type=text_at(event, "error", "type"),

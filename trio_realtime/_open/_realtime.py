@@ -6,22 +6,17 @@ It reads the environment. How the server is reached is in `_connecting`.
 from __future__ import annotations
 
 import os
-import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Literal, final
+from typing import TYPE_CHECKING, Literal, Unpack, cast, final, overload
 
 from pydantic import JsonValue
 
 from trio_realtime._connection import Link, block, open_link
-from trio_realtime._endpoint import (
-    Endpoint,
-    StreamFactory,
-    target_from_arguments,
-)
-from trio_realtime._open._connecting import prepare_link
+from trio_realtime._endpoint import Endpoint, target_from_arguments
+from trio_realtime._open._connecting import Reach, prepare_link
 from trio_realtime._open._environment import endpoint_from_environment
-from trio_realtime._options import DEFAULT_OPTIONS, Options
 from trio_realtime._resources import (
     ConversationResource,
     InputAudioBufferResource,
@@ -30,9 +25,12 @@ from trio_realtime._resources import (
     SessionResource,
 )
 from trio_realtime._response import Responding
-from trio_realtime._transport import Compression, LibraryName, TransportFactory
-from trio_realtime.events import Dialect, SessionCreated, SessionUpdated, prepare
+from trio_realtime.events import SessionCreated, SessionUpdated, prepare
 from trio_realtime.types import RealtimeSessionConfig
+
+if TYPE_CHECKING:
+    from trio_realtime import beta
+    from trio_realtime._open._beta import BetaConnection
 
 
 @final
@@ -79,25 +77,50 @@ class RealtimeConnection(Responding):
         self.response = ResponseResource(self._calls)
 
 
+@overload
+def open_realtime(
+    model: str | None = None,
+    *,
+    call_id: str | None = None,
+    endpoint: Endpoint | None = None,
+    dialect: Literal["ga"] = "ga",
+    session: RealtimeSessionConfig | Mapping[str, JsonValue] | None = None,
+    mirror: bool = False,
+    **reach: Unpack[Reach],
+) -> AbstractAsyncContextManager[RealtimeConnection, bool | None]: ...
+@overload
+def open_realtime(
+    model: str | None = None,
+    *,
+    call_id: str | None = None,
+    endpoint: Endpoint | None = None,
+    dialect: Literal["beta"],
+    session: beta.SessionConfig | Mapping[str, JsonValue] | None = None,
+    mirror: bool = False,
+    **reach: Unpack[Reach],
+) -> AbstractAsyncContextManager[BetaConnection, bool | None]: ...
+@overload
+def open_realtime(
+    model: str | None = None,
+    *,
+    call_id: str | None = None,
+    endpoint: Endpoint | None = None,
+    dialect: Literal["ga", "beta"],
+    session: Mapping[str, JsonValue] | None = None,
+    mirror: bool = False,
+    **reach: Unpack[Reach],
+) -> AbstractAsyncContextManager[RealtimeConnection | BetaConnection, bool | None]: ...
 @block
 async def open_realtime(
     model: str | None = None,
     *,
     call_id: str | None = None,
     endpoint: Endpoint | None = None,
-    dialect: Dialect = "ga",
-    session: RealtimeSessionConfig | Mapping[str, JsonValue] | None = None,
-    errors: Literal["raise", "yield"] = "raise",
+    dialect: Literal["ga", "beta"] = "ga",
+    session: RealtimeSessionConfig | beta.SessionConfig | Mapping[str, JsonValue] | None = None,
     mirror: bool = False,
-    options: Options = DEFAULT_OPTIONS,
-    transport: LibraryName | TransportFactory = "trio-websocket",
-    compression: Compression | None = None,
-    ssl_context: ssl.SSLContext | None = None,
-    proxy: str | None = None,
-    trust_env: bool = False,
-    unix_socket: str | os.PathLike[str] | None = None,
-    stream_factory: StreamFactory | None = None,
-) -> AsyncGenerator[RealtimeConnection]:
+    **reach: Unpack[Reach],
+) -> AsyncGenerator[RealtimeConnection | BetaConnection]:
     """Connect to the Realtime API, and stay connected for the length of the block.
 
     ::
@@ -126,9 +149,11 @@ async def open_realtime(
             session there.
         endpoint: Where to connect, and as whom. By default OpenAI, from `OPENAI_API_KEY`,
             `OPENAI_BASE_URL`, `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`.
-        dialect: The wire's dialect.
+        dialect: What the server speaks: `"ga"`, or `"beta"`, which OpenAI has switched off; Azure
+            with an `api_version`, Azure Voice Live and some compatible servers still want it. Then
+            the connection is a `BetaConnection`.
         session: The session's first configuration. `"type": "realtime"` is added when it names
-            no type.
+            no type; in the beta dialect nothing is added.
         errors: What to do with the server's `error` events about frames you sent without waiting:
             `"raise"` them from the stream as `ServerError`, or `"yield"` them as `Error` events.
         mirror: Whether to keep a copy of the conversation, without audio, in
@@ -156,31 +181,30 @@ async def open_realtime(
             deadline, a rejected upgrade, a refused session and a refused key apart.
         ConnectionClosedError: in a group, if the connection was lost and nobody else was told.
     """
+    if dialect not in ("ga", "beta"):
+        raise ValueError(
+            f'dialect must be "ga" or "beta", not {dialect!r}; open_translation() translates'
+        )
     if endpoint is None:
         endpoint = endpoint_from_environment(os.environ)
     target = target_from_arguments(endpoint, model=model, call_id=call_id, dialect=dialect)
-    prepare(SessionCreated, SessionUpdated)
-    link, connect = await prepare_link(
-        endpoint,
-        target,
-        errors=errors,
-        mirror=mirror,
-        options=options,
-        transport=transport,
-        compression=compression,
-        ssl_context=ssl_context,
-        proxy=proxy,
-        trust_env=trust_env,
-        unix_socket=unix_socket,
-        stream_factory=stream_factory,
-    )
-    conn = RealtimeConnection(link)
+    connection: type[RealtimeConnection | BetaConnection] = RealtimeConnection
+    if dialect == "beta":
+        from trio_realtime._open._beta import BetaConnection
+
+        connection = BetaConnection
+    else:
+        prepare(SessionCreated, SessionUpdated)
+    link, connect = await prepare_link(endpoint, target, mirror=mirror, **reach)
+    conn = connection(link)
+    # The overloads see to it that a configuration is of its dialect; a wrong one does not validate.
+    update = cast("Callable[[object], Awaitable[object]]", conn.session.update)
     async with open_link(
         link,
         connect,
         dialect=dialect,
         # On a sideband no `session.created` is sent.
-        awaits_session=options.wait_for_session and call_id is None,
-        configure=None if session is None else partial(conn.session.update, session),
+        awaits_session=link.options.wait_for_session and call_id is None,
+        configure=None if session is None else partial(update, session),
     ):
         yield conn  # noqa: ASYNC119 - `block` is an `asynccontextmanager`

@@ -41,8 +41,10 @@ _FORMS: Final = (
 class ConversationItemResource:
     """The items of the conversation."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, *, says: str) -> None:
         self._caller: Caller = caller
+        self._says: str = says
+        """What the dialect calls a part with text of the assistant."""
 
     @overload
     async def create(
@@ -187,7 +189,7 @@ class ConversationItemResource:
             text=text,
         )
         not_both("item", item, fields)
-        whole = _item_from_fields(fields) if item is None else item
+        whole = _item_from_fields(fields, self._says) if item is None else item
         place = {} if previous_item_id is UNSET else {"previous_item_id": previous_item_id}
         event, item_id = item_create_event(
             whole, self._caller.new_id, as_it_is=item is whole, event_id=event_id, place=place
@@ -283,8 +285,8 @@ class ConversationResource:
     item: ConversationItemResource
     """Creating, deleting, retrieving and truncating its items."""
 
-    def __init__(self, caller: Caller) -> None:
-        self.item = ConversationItemResource(caller)
+    def __init__(self, caller: Caller, *, says: str = "output_text") -> None:
+        self.item = ConversationItemResource(caller, says=says)
         self._caller: Caller = caller
 
     @property
@@ -318,7 +320,7 @@ class ConversationResource:
         return mirror.items
 
 
-def _item_from_fields(fields: Mapping[str, object]) -> dict[str, object]:
+def _item_from_fields(fields: Mapping[str, object], says: str) -> dict[str, object]:
     """The item that the keywords describe, in the shape of the wire.
 
     Raises:
@@ -326,7 +328,7 @@ def _item_from_fields(fields: Mapping[str, object]) -> dict[str, object]:
     """
     match sorted(fields.keys() - {"id"}):
         case ["role", "text"]:
-            part = "output_text" if fields["role"] == "assistant" else "input_text"
+            part = says if fields["role"] == "assistant" else "input_text"
             item: dict[str, object] = {
                 "type": "message",
                 "role": fields["role"],

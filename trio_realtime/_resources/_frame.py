@@ -12,7 +12,8 @@ from pydantic import JsonValue
 from trio_realtime.events import InvalidEvent, encode
 
 if TYPE_CHECKING:
-    from trio_realtime.events import ClientEvent, ServerEvent
+    from trio_realtime._core._event import Event
+    from trio_realtime.types._base import ClientModel
 
 JsonObject: TypeAlias = Mapping[str, JsonValue]
 """An object in the shape of the wire, which goes out as it is."""
@@ -62,8 +63,8 @@ def frame_from_fields(
 
 
 def with_extra_fields(
-    event: ClientEvent | JsonObject, extra_fields: JsonObject | None
-) -> ClientEvent | JsonObject:
+    event: ClientModel | JsonObject, extra_fields: JsonObject | None
+) -> ClientModel | JsonObject:
     """Merge fields that the models do not have into a frame, object by object."""
     if not extra_fields:
         return event
@@ -71,7 +72,7 @@ def with_extra_fields(
     return merged
 
 
-def readable_part(answer: ServerEvent, field: str) -> str:
+def readable_part(answer: Event, field: str) -> str:
     """The JSON of an object in an answer that did not validate, without what is wrong in it.
 
     An answer acknowledges by its type alone, so a call may succeed with an answer that this release

@@ -18,7 +18,7 @@ from trio_realtime.types import UnknownItem
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from trio_realtime.events import ClientEvent
+    from trio_realtime.types._base import ClientModel
 
 # What the server says of a longer one: "string too long. Expected a string with maximum length 32".
 _MAX_ID_LENGTH: Final = 32
@@ -31,7 +31,7 @@ def item_create_event(
     as_it_is: bool,
     event_id: str | None = None,
     place: Mapping[str, JsonValue],
-) -> tuple[ClientEvent | JsonObject, str]:
+) -> tuple[ClientModel | JsonObject, str]:
     """Make the frame that creates an item.
 
     Args:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, final
 
 from trio_realtime._connection import Caller
+from trio_realtime._resources._cancelling import cancelled
 from trio_realtime._resources._frame import (
     UNSET,
     JsonObject,
@@ -16,12 +17,10 @@ from trio_realtime._resources._frame import (
     readable_part,
     with_extra_fields,
 )
-from trio_realtime.errors import ServerError
-from trio_realtime.events import ResponseCancel, ResponseCreate, ResponseDone
+from trio_realtime.events import ResponseCreate, ResponseDone
 from trio_realtime.types import Response, ResponseConfig
 
 if TYPE_CHECKING:
-    from trio_realtime.events import ClientEvent
     from trio_realtime.types import (
         ConversationChoice,
         InputItem,
@@ -33,8 +32,7 @@ if TYPE_CHECKING:
         ToolChoice,
         Unlimited,
     )
-
-_NOTHING_TO_CANCEL: Final = "response_cancel_not_active"
+    from trio_realtime.types._base import ClientModel
 
 
 @final
@@ -119,7 +117,13 @@ class ResponseResource:
             tools=tools,
         )
         not_both("response", response, fields)
-        event = response_create_event(response, fields, event_id)
+        event: ClientModel | JsonObject
+        if isinstance(response, Mapping):
+            event = frame_from_fields("response.create", event_id, response=dict(response))
+        elif response is not None:
+            event = ResponseCreate(event_id=event_id, response=response)
+        else:
+            event = response_create_event(fields, event_id)
         return await self._caller.send(with_extra_fields(event, extra_fields))
 
     async def cancel(
@@ -151,31 +155,17 @@ class ResponseResource:
             ServerError: if the server refuses for any other reason.
             ConnectionClosedError: if the connection is lost before the answer.
         """
-        event = ResponseCancel(event_id=event_id)
-        if response_id is not None:
-            event = ResponseCancel(event_id=event_id, response_id=response_id)
-        try:
-            answer = await self._caller.request(event)
-        except ServerError as error:
-            if error.code == _NOTHING_TO_CANCEL:
-                return None
-            raise
-        if isinstance(answer, ResponseDone):
+        answer = await cancelled(self._caller, response_id, event_id)
+        if answer is None or isinstance(answer, ResponseDone):
             return answer
         response = Response.model_validate_json(readable_part(answer, "response"))
         return ResponseDone(event_id=answer.event_id, response=response)
 
 
 def response_create_event(
-    response: ResponseConfig | JsonObject | None,
-    fields: Mapping[str, object],
-    event_id: str | None,
-) -> ClientEvent | JsonObject:
-    """Make the frame that asks for a response, of a whole configuration or of its fields."""
-    if isinstance(response, Mapping):
-        return frame_from_fields("response.create", event_id, response=dict(response))
-    if response is None and not fields:
+    fields: Mapping[str, object], event_id: str | None = None
+) -> ResponseCreate:
+    """Make what asks for a response, of the fields of its configuration."""
+    if not fields:
         return ResponseCreate(event_id=event_id)
-    if response is None:
-        response = ResponseConfig.model_validate(fields)
-    return ResponseCreate(event_id=event_id, response=response)
+    return ResponseCreate(event_id=event_id, response=ResponseConfig.model_validate(fields))

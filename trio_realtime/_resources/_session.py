@@ -22,7 +22,6 @@ from trio_realtime.events import SessionUpdate, SessionUpdated
 from trio_realtime.types import RealtimeSessionConfig, Session, TranscriptionSessionConfig
 
 if TYPE_CHECKING:
-    from trio_realtime.events import ClientEvent
     from trio_realtime.types import (
         AudioConfig,
         Include,
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
         Truncation,
         Unlimited,
     )
+    from trio_realtime.types._base import ClientModel
 
 
 @final
@@ -53,7 +53,8 @@ class SessionResource:
 
         None before it has: on a sideband the server tells nothing until the first `update`.
         """
-        return self._caller.current_session
+        current = self._caller.current_session
+        return current if isinstance(current, Session) else None
 
     async def update(
         self,
@@ -145,8 +146,8 @@ class SessionResource:
         session: RealtimeSessionConfig | TranscriptionSessionConfig | JsonObject | None,
         fields: Mapping[str, object],
         event_id: str | None,
-    ) -> ClientEvent | JsonObject:
-        current = self._caller.current_session
+    ) -> ClientModel | JsonObject:
+        current = self.current
         is_transcription = current is not None and current.type == "transcription"
         if isinstance(session, Mapping):
             kind: JsonValue = "transcription" if is_transcription else "realtime"

@@ -2,7 +2,7 @@
 
 from trio_realtime._response._incoming import IncomingReplies
 from trio_realtime._response._reply import Reply, dropped_reply
-from trio_realtime._response._scopes import Responding
+from trio_realtime._response._scopes import Responding, Scopes
 from trio_realtime._response._sink import ReplyOwner, ReplySink
 from trio_realtime._response._views import ReplyView
 
@@ -13,5 +13,6 @@ __all__ = [
     "ReplySink",
     "ReplyView",
     "Responding",
+    "Scopes",
     "dropped_reply",
 ]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from typing import Final, NamedTuple, Self, final
+from typing import Final, Generic, NamedTuple, Self, final
 
 import trio
 
 from trio_realtime._connection import Link
+from trio_realtime._connection._dialects import EventT, ResponseT
 from trio_realtime._response._asking import end_response
 from trio_realtime._response._reply import Reply
 from trio_realtime._response._sink import ReplySink
@@ -29,7 +30,7 @@ class _Visitor(NamedTuple):
 
 
 @final
-class IncomingReplies:
+class IncomingReplies(Generic[EventT, ResponseT]):
     """Handles of the responses that others start, in the order in which they begin.
 
     ::
@@ -60,7 +61,7 @@ class IncomingReplies:
         """Responses that were ended because too many waited to be taken."""
 
     @trio.lowlevel.enable_ki_protection
-    async def receive(self) -> Reply:
+    async def receive(self) -> Reply[EventT, ResponseT]:
         """End the reply that was taken last, and wait for the next response to begin.
 
         If this is cancelled no reply is lost, but the last one is ended.
@@ -92,7 +93,7 @@ class IncomingReplies:
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Reply:
+    async def __anext__(self) -> Reply[EventT, ResponseT]:
         try:
             return await self.receive()
         except trio.EndOfChannel:

@@ -6,7 +6,7 @@ This module makes frames of the arguments of a call. It does not know when they 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeAlias, cast, final
 
 from pydantic import BaseModel
@@ -18,17 +18,19 @@ from trio_realtime._core._pending import Outgoing
 from trio_realtime._core._token import METADATA_PAIRS, TOKEN_KEY
 from trio_realtime._resources._frame import JsonObject, with_extra_fields
 from trio_realtime._resources._item_create import item_create_event
-from trio_realtime._resources._response import response_create_event
 from trio_realtime.types import UnknownItem
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
 
-    from trio_realtime.events import ClientEvent
     from trio_realtime.types import InputItem
+    from trio_realtime.types._base import ClientModel
 
 Input: TypeAlias = "str | Sequence[InputItem | JsonObject] | None"
 """What the model is to answer: a user's text, or items."""
+
+CreateEvent: TypeAlias = "Callable[[Mapping[str, object]], ClientModel]"
+"""Makes a `response.create` of its fields, in the words of the dialect."""
 
 
 @final
@@ -41,6 +43,7 @@ class Question:
         asked: Input,
         fields: Mapping[str, object],
         extra_fields: JsonObject | None,
+        create_event: CreateEvent,
     ) -> None:
         self._caller: Caller = caller
         self._items: tuple[OutgoingFrame, ...] = ()
@@ -49,7 +52,7 @@ class Question:
             if extra_fields and name in extra_fields:
                 raise ValueError(f"extra_fields cannot set {name!r}: the request is known by it")
         # All of it is encoded now: while it waits, what it was made of may change.
-        frame = _create_frame(fields, extra_fields)
+        frame = frame_from_event(with_extra_fields(create_event(fields), extra_fields))
         assert isinstance(frame.subject, Outgoing)
         # Asked of the frame, for `extra_fields` are merged into it too.
         self.is_out_of_band: bool = frame.subject.conversation == "none"
@@ -58,7 +61,8 @@ class Question:
         if not self.is_out_of_band:
             self._items = tuple(frame_from_event(self._item_event(each)) for each in items or ())
         elif items is not None:
-            frame = _create_frame({**fields, "input": list(items)}, extra_fields)
+            event = create_event({**fields, "input": list(items)})
+            frame = frame_from_event(with_extra_fields(event, extra_fields))
         self._create: JsonObject = json.loads(frame.text)
 
     def item_frames(self) -> Sequence[OutgoingFrame]:
@@ -70,7 +74,7 @@ class Question:
         event_id = self._caller.new_id("event_")
         return with_token(frame_from_event({**self._create, "event_id": event_id}))
 
-    def _item_event(self, item: InputItem | JsonObject) -> ClientEvent | JsonObject:
+    def _item_event(self, item: InputItem | JsonObject) -> ClientModel | JsonObject:
         if text_at(item, "type") == "item_reference":
             raise ValueError(
                 "an item reference names what is in the conversation already: give it only with "
@@ -103,11 +107,6 @@ def _checked(item: InputItem | JsonObject | str) -> InputItem | JsonObject:
     if not isinstance(item, Mapping | BaseModel | UnknownItem):
         raise TypeError(f"an item is a model or a mapping, not {type(item).__name__}")
     return item
-
-
-def _create_frame(fields: Mapping[str, object], extra_fields: JsonObject | None) -> OutgoingFrame:
-    event = response_create_event(None, fields, None)
-    return frame_from_event(with_extra_fields(event, extra_fields))
 
 
 def _check_metadata(metadata: object) -> None:

@@ -5,18 +5,20 @@ This module does not know where events come from, nor who starts and cancels res
 
 from __future__ import annotations
 
-from typing import final
+from typing import TYPE_CHECKING, Generic, cast, final
 
 import trio
 
+from trio_realtime._connection._dialects import EventT, ResponseT
 from trio_realtime._response._sink import ReplySink
 from trio_realtime._response._views import ReplyView
-from trio_realtime.events import ServerEvent
-from trio_realtime.types import Item, Response, ResponseStatus, ResponseUsage, Unrecognised
+
+if TYPE_CHECKING:
+    from trio_realtime.types import Item, ResponseStatus, ResponseUsage, Unrecognised
 
 
 @final
-class Reply:
+class Reply(Generic[EventT, ResponseT]):
     """One response of the model, while its block lasts.
 
     ::
@@ -69,9 +71,9 @@ class Reply:
         return self._sink.assembly.items
 
     @property
-    def response(self) -> Response:
+    def response(self) -> ResponseT:
         """What the server reported last: at the beginning, or when it was done."""
-        return self._sink.assembly.response
+        return cast("ResponseT", self._sink.assembly.response)
 
     @property
     def dropped(self) -> int:
@@ -85,11 +87,11 @@ class Reply:
     # Reading it.
 
     @trio.lowlevel.enable_ki_protection
-    def __aiter__(self) -> ReplyView[ServerEvent]:
-        return self._sink.events()
+    def __aiter__(self) -> ReplyView[EventT]:
+        return cast("ReplyView[EventT]", self._sink.events())
 
-    async def __anext__(self) -> ServerEvent:
-        return await self._sink.events().__anext__()
+    async def __anext__(self) -> EventT:
+        return cast("EventT", await self._sink.events().__anext__())
 
     @trio.lowlevel.enable_ki_protection
     def text(self) -> ReplyView[str]:
@@ -129,7 +131,7 @@ class Reply:
         return self._sink.audio()
 
     @trio.lowlevel.enable_ki_protection
-    async def result(self) -> Response:
+    async def result(self) -> ResponseT:
         """Wait until the response is done, whether or not you read it.
 
         Any number of tasks may wait. If this is cancelled, nothing has changed.
@@ -145,7 +147,7 @@ class Reply:
                 also while views still hold something.
             trio.ClosedResourceError: if its block was left before it was done.
         """
-        return await self._sink.result()
+        return cast("ResponseT", await self._sink.result())
 
     @trio.lowlevel.enable_ki_protection
     def heard(self, ms: float) -> None:

@@ -6,15 +6,17 @@ This module declares the calls. How a response is asked for is in `_asking`.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Generic, Literal, get_args
 
 import trio
 
 from trio_realtime._connection import Shell, block
+from trio_realtime._connection._dialects import ClientEventT, EventT, ResponseT
 from trio_realtime._resources._frame import UNSET, JsonObject, Unset, given
+from trio_realtime._resources._response import response_create_event
 from trio_realtime._response._asking import Asking, WhenBusy
 from trio_realtime._response._incoming import IncomingReplies
-from trio_realtime._response._question import Question
+from trio_realtime._response._question import CreateEvent, Input, Question
 from trio_realtime._response._reply import Reply
 
 if TYPE_CHECKING:
@@ -30,7 +32,81 @@ if TYPE_CHECKING:
     )
 
 
-class Responding(Shell):
+class Scopes(Shell[EventT, ClientEventT], Generic[EventT, ClientEventT, ResponseT]):
+    """A connection on which responses have handles; how one asks is up to the dialect."""
+
+    @block
+    async def incoming(self) -> AsyncGenerator[IncomingReplies[EventT, ResponseT]]:
+        """Take the responses that others start: voice detection, or another client of the session.
+
+        ::
+
+            async with conn.incoming() as replies:
+                async for reply in replies:
+                    with trio.CancelScope() as playing:
+                        async for chunk in reply.audio():
+                            await speaker.play(chunk)
+
+        When the user begins to speak the server stops; what has arrived is still played, for audio
+        comes faster than that. So another task has to read `conn` and call `playing.cancel()` at
+        `input_audio_buffer.speech_started`. The whole loop is in `docs/responses.md`.
+
+        While the block is open, the events of every response that begins without a request of this
+        connection go to its handle, and not to the connection's stream. Going on to the next handle
+        ends the one before as leaving `respond()` does; leaving the block ends all of them, also
+        those that were not taken yet. Only one such block may be open at a time.
+
+        On a server that does not echo metadata, whose response it is can be a guess; see
+        `docs/responses.md`.
+
+        Yields:
+            The handles, in the order in which the responses begin.
+
+        Raises:
+            trio.BusyResourceError: if such a block is open already.
+            ConnectionClosedError: if the connection is lost or closed.
+        """
+        link = self._link
+        await trio.lowlevel.checkpoint()
+        link.check_open()
+        if link.replies.incoming is not None:
+            raise trio.BusyResourceError(
+                "incoming() is open already: a response that others start has one handle"
+            )
+        replies: IncomingReplies[EventT, ResponseT] = IncomingReplies(link)
+        link.replies.incoming = replies
+        try:
+            yield replies
+        finally:
+            link.replies.incoming = None
+            replies.close()
+
+    def _ask(
+        self,
+        asked: Input,
+        conversation: str,
+        fields: dict[str, object],
+        extra_fields: JsonObject | None,
+        *,
+        when_busy: WhenBusy,
+        create_event: CreateEvent,
+    ) -> Asking:
+        """Prepare one `respond()`. Nothing is sent yet.
+
+        Raises:
+            ValueError: for arguments that make no sense, or do not validate.
+        """
+        if conversation not in ("auto", "none"):
+            raise ValueError(f'conversation must be "auto" or "none", not {conversation!r}')
+        if when_busy not in get_args(WhenBusy):
+            raise ValueError(f'when_busy must be "wait", "cancel" or "raise", not {when_busy!r}')
+        if conversation == "none":
+            fields["conversation"] = conversation
+        question = Question(self._calls, asked, fields, extra_fields, create_event)
+        return Asking(self._link, self._calls, question, when_busy)
+
+
+class Responding(Scopes):
     """A connection on which a response is a scope."""
 
     @block
@@ -122,13 +198,8 @@ class Responding(Shell):
             ConnectionClosedError: from entering, if the connection is lost or closed before.
             ValueError: for metadata of more than 15 pairs, or arguments that do not validate.
         """
-        if conversation not in ("auto", "none"):
-            raise ValueError(f'conversation must be "auto" or "none", not {conversation!r}')
-        if when_busy not in get_args(WhenBusy):
-            raise ValueError(f'when_busy must be "wait", "cancel" or "raise", not {when_busy!r}')
         fields = given(
             audio=audio,
-            conversation=UNSET if conversation == "auto" else conversation,
             instructions=instructions,
             max_output_tokens=max_output_tokens,
             metadata=metadata,
@@ -139,55 +210,15 @@ class Responding(Shell):
             tool_choice=tool_choice,
             tools=tools,
         )
-        question = Question(self._calls, input, fields, extra_fields)
-        asking = Asking(self._link, self._calls, question, when_busy)
+        asking = self._ask(
+            input,
+            conversation,
+            fields,
+            extra_fields,
+            when_busy=when_busy,
+            create_event=response_create_event,
+        )
         try:
             yield await asking.enter()
         finally:
             asking.leave()
-
-    @block
-    async def incoming(self) -> AsyncGenerator[IncomingReplies]:
-        """Take the responses that others start: voice detection, or another client of the session.
-
-        ::
-
-            async with conn.incoming() as replies:
-                async for reply in replies:
-                    with trio.CancelScope() as playing:
-                        async for chunk in reply.audio():
-                            await speaker.play(chunk)
-
-        When the user begins to speak the server stops; what has arrived is still played, for audio
-        comes faster than that. So another task has to read `conn` and call `playing.cancel()` at
-        `input_audio_buffer.speech_started`. The whole loop is in `docs/responses.md`.
-
-        While the block is open, the events of every response that begins without a request of this
-        connection go to its handle, and not to the connection's stream. Going on to the next handle
-        ends the one before as leaving `respond()` does; leaving the block ends all of them, also
-        those that were not taken yet. Only one such block may be open at a time.
-
-        On a server that does not echo metadata, whose response it is can be a guess; see
-        `docs/responses.md`.
-
-        Yields:
-            The handles, in the order in which the responses begin.
-
-        Raises:
-            trio.BusyResourceError: if such a block is open already.
-            ConnectionClosedError: if the connection is lost or closed.
-        """
-        link = self._link
-        await trio.lowlevel.checkpoint()
-        link.check_open()
-        if link.replies.incoming is not None:
-            raise trio.BusyResourceError(
-                "incoming() is open already: a response that others start has one handle"
-            )
-        replies = IncomingReplies(link)
-        link.replies.incoming = replies
-        try:
-            yield replies
-        finally:
-            link.replies.incoming = None
-            replies.close()

@@ -27,33 +27,35 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, TypeVar, final
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast, final
 
 import outcome
 import trio
 
 from trio_realtime._connection._streams import StreamOwner
-from trio_realtime._core._assembly import Assembly
+from trio_realtime._core._assembly import AUDIO_DELTAS, Assembly
 from trio_realtime._core._budget import Budget
 from trio_realtime._core._hearing import Hearing, Truncation, bytes_per_ms_from_format
-from trio_realtime._core._outgoing import text_at
+from trio_realtime._core._outgoing import text_at, value_at
+from trio_realtime._core._shapes import Shapes
 from trio_realtime._options import Options
 from trio_realtime._response._views import AudioView, ReplyView
 from trio_realtime.errors import ResponseFailedError
-from trio_realtime.events import (
-    ResponseDone,
-    ServerEvent,
-)
-from trio_realtime.types import AudioFormat, Response, Session, StatusDetails
 
-T = TypeVar("T", ServerEvent, str, bytes)
+if TYPE_CHECKING:
+    from trio_realtime._core._event import Event
+    from trio_realtime.events import ResponseDone, ResponseOutputAudioDelta
+    from trio_realtime.types import Response
+
+T = TypeVar("T", "Event", str, bytes)
 
 
 class ReplyOwner(StreamOwner, Protocol):
     """What a reply has to ask of the connection it belongs to."""
 
     options: Options
-    session: Session | None
+    session: object
+    shapes: Shapes
 
     def check_open(self) -> None:
         """Raise a `ConnectionClosedError` if the connection is lost, closing or closed."""
@@ -67,19 +69,19 @@ class ReplySink:
         self.budget: Budget = owner.budget
         self.in_conversation: bool = in_conversation
         """Whether it leaves items in the default conversation."""
-        self.assembly: Assembly = Assembly()
+        self.assembly: Assembly = Assembly(owner.shapes)
         self._owner: ReplyOwner = owner
         self._hearing: Hearing | None = None
         self._backlog: int = owner.options.backlog_bytes
 
-        self._kept: deque[tuple[ServerEvent, int]] | None = deque()
+        self._kept: deque[tuple[Event, int]] | None = deque()
         """What has arrived, for views that will be opened; None once something was read."""
         self._was_begun: bool = False
         """Whether somebody began to read: since then views hold what is theirs."""
         self._kept_bytes: int = 0
         self._given_up: int = 0
-        self._views: list[ReplyView[ServerEvent] | ReplyView[str] | ReplyView[bytes]] = []
-        self._events: ReplyView[ServerEvent] | None = None
+        self._views: list[ReplyView[Event] | ReplyView[str] | ReplyView[bytes]] = []
+        self._events: ReplyView[Event] | None = None
         self._text: ReplyView[str] | None = None
         self._audio: AudioView | None = None
 
@@ -97,7 +99,7 @@ class ReplySink:
         """Whether a view that somebody has read holds what was not."""
         return any(view.holds_unread for view in self._views)
 
-    def take(self, event: ServerEvent, weight: int) -> None:
+    def take(self, event: Event, weight: int) -> None:
         """Take the next event of the response; the first is its `response.created`."""
         assembly = self.assembly
         was_done = assembly.is_done
@@ -107,8 +109,8 @@ class ReplySink:
             if not self._has_ended:
                 self._pass_on(event, weight)
         if assembly.is_done and not was_done:
-            if isinstance(event, ResponseDone):
-                self._done = event
+            if event.type == "response.done":
+                self._done = cast("ResponseDone", event)
             self._finish()
 
     def refuse(self, error: Callable[[], Exception]) -> None:
@@ -129,9 +131,7 @@ class ReplySink:
 
         It is as if the server had cancelled it, but there are no events of it.
         """
-        details = StatusDetails(type="cancelled", reason="turn_detected")
-        response = Response(status="cancelled", status_details=details, output=[])
-        self.assembly.receive(ResponseDone(response=response))
+        self.assembly.drop()
         self._finish()
 
     def leave(self) -> list[Truncation]:
@@ -160,7 +160,7 @@ class ReplySink:
                 view.end()
         self._changed.unpark_all()
 
-    def _pass_on(self, event: ServerEvent, weight: int) -> None:
+    def _pass_on(self, event: Event, weight: int) -> None:
         if self._kept is not None:
             self._kept.append((event, weight))
             self._kept_bytes += weight
@@ -171,7 +171,7 @@ class ReplySink:
         if self._was_begun:
             self._deliver(event, weight)
 
-    def _deliver(self, event: ServerEvent, weight: int) -> None:
+    def _deliver(self, event: Event, weight: int) -> None:
         if self._events is not None:
             self._events.deliver(outcome.Value(event), weight)
         if self._text is not None and (text := self.assembly.text_of(event)) is not None:
@@ -179,11 +179,12 @@ class ReplySink:
         if self._audio is not None and (audio := self.assembly.audio_of(event)) is not None:
             self._audio.deliver(outcome.Value(audio), weight)
 
-    def _listen(self, event: ServerEvent) -> None:
-        if event.type == "response.output_audio.delta":
-            self.hearing.received(event.item_id, event.content_index, len(event.delta))
+    def _listen(self, event: Event) -> None:
+        if event.type in AUDIO_DELTAS:
+            heard = cast("ResponseOutputAudioDelta", event)
+            self.hearing.received(heard.item_id, heard.content_index, len(heard.delta))
         elif event.type == "response.output_item.done":
-            item_id = text_at(event.item, "id")
+            item_id = text_at(event, "item", "id")
             if self._hearing is not None and item_id is not None:
                 self._hearing.item_done(item_id)
 
@@ -234,10 +235,10 @@ class ReplySink:
             self._hearing = Hearing(bytes_per_ms_from_format(self._format()))
         return self._hearing
 
-    def events(self) -> ReplyView[ServerEvent]:
+    def events(self) -> ReplyView[Event]:
         """The view of all events; the same one each time."""
         if self._events is None:
-            view: ReplyView[ServerEvent] = ReplyView(self, backlog_bytes=self._backlog)
+            view: ReplyView[Event] = ReplyView(self, backlog_bytes=self._backlog)
             self._events = self._open(view, lambda event: event)
             self._views.append(view)
         return self._events
@@ -298,9 +299,7 @@ class ReplySink:
             return None
         return ResponseFailedError(self.assembly.response, event=self._done)
 
-    def _open(
-        self, view: ReplyView[T], piece_of: Callable[[ServerEvent], T | None]
-    ) -> ReplyView[T]:
+    def _open(self, view: ReplyView[T], piece_of: Callable[[Event], T | None]) -> ReplyView[T]:
         if self._was_left:
             view.close()
         elif self._was_begun:
@@ -311,13 +310,12 @@ class ReplySink:
                 view.end()
         return view
 
-    def _format(self) -> AudioFormat | None:
+    def _format(self) -> object:
         """What the bytes of the audio mean: as the response tells, or else the session."""
-        audio = self.assembly.response.audio
-        output = None if audio is None else audio.output
-        if output is not None and output.format is not None:
-            return output.format
-        session = self._owner.session
-        if session is None or session.audio is None or session.audio.output is None:
-            return None
-        return session.audio.output.format
+        for told in (self.assembly.response, self._owner.session):
+            # In the beta dialect both are flat.
+            found = value_at(told, "audio", "output", "format")
+            found = value_at(told, "output_audio_format") if found is None else found
+            if found is not None:
+                return found
+        return None

@@ -33,7 +33,7 @@ from pydantic_core import from_json
 
 from trio_realtime.events._ga import ClientEvent, ServerEvent
 from trio_realtime.events._unknown import InvalidEvent, UnknownEvent
-from trio_realtime.types._base import WireModel
+from trio_realtime.types._base import ClientModel, ServerModel, WireModel
 from trio_realtime.types._unknown import Problem, Unknown, problems_from_error, wire_type_of
 
 if TYPE_CHECKING:
@@ -214,15 +214,7 @@ def _mended(text: str) -> str:
 
 
 def encode(
-    event: (
-        ClientEvent
-        | ServerEvent
-        | beta.ClientEvent
-        | beta.ServerEvent
-        | translation.ClientEvent
-        | translation.ServerEvent
-        | Mapping[str, JsonValue]
-    ),
+    event: ClientModel | ServerModel | UnknownEvent | InvalidEvent | Mapping[str, JsonValue],
     *,
     extra_fields: Mapping[str, JsonValue] | None = None,
 ) -> str:
