@@ -30,7 +30,7 @@ _OTHER_ENCODINGS: Final = {
     0x0055: "MP3",
 }
 
-_CONVERT: Final = "convert it first, for example with `ffmpeg -i in.wav -c:a pcm_s16le out.wav`"
+_CONVERT: Final = "convert it first, for example with `ffmpeg -i FILE -c:a pcm_s16le out.wav`"
 
 _OTHER_FILES: Final = {
     b"RIFX": "a big-endian WAV",
@@ -146,7 +146,7 @@ def _not_a_wav(raw: bytes) -> str:
     if not raw:
         return "not a WAV file: it is empty"
     kind = _OTHER_FILES.get(raw[:4])
-    return "not a WAV file" if kind is None else f"not a WAV file but {kind}: {_CONVERT}"
+    return f"not a WAV file{'' if kind is None else f' but {kind}'}: {_CONVERT}"
 
 
 def _chunks(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
