@@ -5,6 +5,7 @@ outcome, and returns what came out.
 """
 
 from tests.core.scenarios import (
+    calls,
     connecting,
     items,
     responses,
@@ -18,6 +19,7 @@ from tests.core.scenarios.shared import SCENARIOS, Outcome
 __all__ = [
     "SCENARIOS",
     "Outcome",
+    "calls",
     "connecting",
     "items",
     "responses",

@@ -52,11 +52,9 @@ def _() -> Outcome:
 @proves("connect-sideband-again")
 async def _() -> Outcome:
     call = "/v1/realtime?call_id=rtc_1"
-    async with (
-        SimulatedServer() as server,
-        raw_client(server, call) as first,
-        raw_client(server, call) as second,
-    ):
+    server = SimulatedServer()
+    server.create_call(call_id="rtc_1")
+    async with server, raw_client(server, call) as first, raw_client(server, call) as second:
         await first.send("session.update", session={"type": "realtime", "instructions": "Hush!"})
         await first.until("session.updated")
         with trio.move_on_after(3600):

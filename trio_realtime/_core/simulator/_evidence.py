@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from trio_realtime._core.simulator._evidence_calls import CALL_ROWS
 from trio_realtime._core.simulator._evidence_items import ITEM_ROWS
 from trio_realtime._core.simulator._evidence_mcp import MCP_ROWS
 from trio_realtime._core.simulator._evidence_responses import CANCEL_ROWS, RESPONSE_ROWS
@@ -31,6 +32,7 @@ from trio_realtime._core.simulator._evidence_variants import DRIVEN_ROWS, VARIAN
 SECTIONS: Final[Mapping[str, tuple[Row, ...]]] = {
     "Connecting and closing": CONNECTION_ROWS,
     "Ephemeral keys": SECRET_ROWS,
+    "Calls": CALL_ROWS,
     "Any message": ENVELOPE_ROWS,
     "The session": SESSION_ROWS,
     "The input buffer": BUFFER_ROWS,

@@ -10,6 +10,7 @@ from typing import Final
 from trio_realtime._core.simulator._evidence_row import SPECIFICATION, Row
 
 _ASKING: Final = "POST realtime/client_secrets"
+_ASKING_TRANSLATION: Final = "POST realtime/translations/client_secrets"
 
 SECRET_ROWS: Final = (
     Row(
@@ -69,6 +70,41 @@ SECRET_ROWS: Final = (
         outcome=("http(400: integer_above_max_value)",),
         evidence="our choice",
         source="the limit is specified; the refusal is that of OpenAI's other interfaces",
+        link=SPECIFICATION,
+    ),
+    Row(
+        id="secret-for-translation",
+        cause=_ASKING_TRANSLATION,
+        when="with a session and its model: a key that opens translations, and nothing else",
+        outcome=("http(200)",),
+        evidence="specification",
+        source="what such a key is for",
+        link=SPECIFICATION,
+    ),
+    Row(
+        id="secret-for-translation-without-model",
+        cause=_ASKING_TRANSLATION,
+        when="without a session, or with one that names no model",
+        outcome=("http(400: missing_required_parameter)",),
+        evidence="our choice",
+        source="both are required; the refusal is that of a `session.update`",
+        link=SPECIFICATION,
+    ),
+    Row(
+        id="secret-for-translation-parameter-type",
+        cause=_ASKING_TRANSLATION,
+        when="with a parameter of another JSON type than it must be",
+        outcome=("http(400: invalid_type)",),
+        evidence="our choice",
+        source="refused as a `session.update` would be",
+    ),
+    Row(
+        id="secret-of-beta",
+        cause="POST realtime/sessions",
+        when="with a session in the beta's shape, or `transcription_sessions`: it brings a key",
+        outcome=("http(200)",),
+        evidence="specification",
+        source="the answer's fields; what they hold by default is that of today's sessions",
         link=SPECIFICATION,
     ),
     Row(
