@@ -20,6 +20,7 @@ MODULES = (
     "trio_realtime.errors",
     "trio_realtime.events",
     "trio_realtime.testing",
+    "trio_realtime.translation",
     "trio_realtime.types",
 )
 
@@ -60,6 +61,8 @@ def test_every_public_coroutine_says_what_happens_when_it_is_cancelled() -> None
         trio_realtime.ReplyView,
         trio_realtime.TranscriptStream,
         trio_realtime.TranscriptionConnection,
+        trio_realtime.TranslationConnection,
+        trio_realtime.TranslationView,
     ):
         for name, method in inspect.getmembers(cls, inspect.iscoroutinefunction):
             if (
@@ -94,7 +97,7 @@ def test_importing_loads_neither_a_websocket_library_nor_what_only_some_programs
     unused = {
         "asyncio", "email", "h11", "http", "importlib.metadata", "rich", "trio_realtime.beta",
         "trio_realtime.cli", "trio_realtime.rest", "trio_realtime.translation",
-        "trio_realtime.testing", "trio_realtime._core.simulator", "trio_realtime._core.cassette",
+        "trio_realtime.testing", "trio_realtime.translation", "trio_realtime._core.simulator", "trio_realtime._core.cassette",
         "trio_realtime._core.matching", "trio_realtime._transport._client", "trio_websocket",
         "typer", "unittest", "urllib.request", "websockets", "wsproto", "yaml",
     }  # fmt: skip

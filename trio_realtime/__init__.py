@@ -35,9 +35,12 @@ from trio_realtime._open import (
     RealtimeConnection,
     TranscriptionConnection,
     TranscriptStream,
+    TranslationConnection,
+    TranslationView,
     accepted_call,
     open_realtime,
     open_transcription,
+    open_translation,
 )
 from trio_realtime._options import DEFAULT_OPTIONS, Options
 from trio_realtime._resources import UNSET, Unset
@@ -115,6 +118,8 @@ __all__ = [
     "TranscriptSegment",
     "TranscriptStream",
     "TranscriptionConnection",
+    "TranslationConnection",
+    "TranslationView",
     "Transport",
     "TransportClosed",
     "TransportFactory",
@@ -124,4 +129,5 @@ __all__ = [
     "accepted_call",
     "open_realtime",
     "open_transcription",
+    "open_translation",
 ]

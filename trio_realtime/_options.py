@@ -52,6 +52,10 @@ class Options:
     hangup_timeout: float = 5
     """How long `accepted_call` may take to hang up at its end, whatever it is left by."""
 
+    finish_timeout: float | None = 10
+    """How long a server may send nothing at all that was asked to finish a translation; None: for
+    ever. How long finishing takes in all is up to you, with a cancel scope."""
+
     max_message_bytes: int = 64 * _MIB
     """The largest message accepted. Items with audio of 3.5 MB have been seen on the wire."""
 
@@ -72,7 +76,7 @@ class Options:
             value: object = getattr(self, field.name)
             if field.name == "wait_for_session":
                 continue
-            if value is None and field.name in {"ping_interval", "failure_grace"}:
+            if value is None and field.name in {"ping_interval", "failure_grace", "finish_timeout"}:
                 continue
             if not isinstance(value, int | float) or math.isnan(value) or value < 0:
                 raise ValueError(f"{field.name} must be a number, 0 or more; it is {value!r}")

@@ -9,7 +9,7 @@ import pytest
 from trio_realtime._options import DEFAULT_OPTIONS, Options
 
 NUMBERS = [field.name for field in dataclasses.fields(Options) if field.name != "wait_for_session"]
-OPTIONAL = ["ping_interval", "failure_grace"]
+OPTIONAL = ["ping_interval", "failure_grace", "finish_timeout"]
 
 
 def with_value(name: str, value: object) -> Options:
@@ -26,6 +26,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
         "ping_timeout": 20,
         "failure_grace": 10,
         "cancel_timeout": 5,
+        "finish_timeout": 10,
         "hangup_timeout": 5,
         "max_message_bytes": 64 * mib,
         "inbox_bytes": 64 * mib,

@@ -311,11 +311,7 @@ class Link:
         # What was said to be over may end in any way.
         quiet = self.is_open and (
             self.pending.session_closed
-            or (
-                info.code == 1000
-                and info.closed_by == "server"
-                and not self.pending.outstanding
-            )
+            or (info.code == 1000 and info.closed_by == "server" and not self.pending.outstanding)
         )
         fatal = self._last_fatal_code
         detail = "" if fatal is None else f"after the error {fatal}"

@@ -10,6 +10,10 @@ from trio_realtime._resources._conversation import ConversationItemResource, Con
 from trio_realtime._resources._frame import UNSET, Unset
 from trio_realtime._resources._response import ResponseResource
 from trio_realtime._resources._session import SessionResource
+from trio_realtime._resources._translation import (
+    TranslationInputResource,
+    TranslationSessionResource,
+)
 
 __all__ = [
     "UNSET",
@@ -19,5 +23,7 @@ __all__ = [
     "OutputAudioBufferResource",
     "ResponseResource",
     "SessionResource",
+    "TranslationInputResource",
+    "TranslationSessionResource",
     "Unset",
 ]

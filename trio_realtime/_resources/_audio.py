@@ -19,12 +19,12 @@ from trio_realtime.events import (
 _APPEND: Final = "input_audio_buffer.append"
 
 
-@final
-class InputAudioBufferResource:
-    """The audio that the server has heard of this turn."""
+class AudioInput:
+    """What audio is sent through, in any dialect."""
 
-    def __init__(self, caller: Caller) -> None:
+    def __init__(self, caller: Caller, wire_type: str = _APPEND) -> None:
         self._caller: Caller = caller
+        self._type: str = wire_type
 
     async def append(self, audio: AudioBytes) -> tuple[str, ...]:
         """Add audio to the buffer. The server never acknowledges this, so nothing is waited for.
@@ -70,9 +70,14 @@ class InputAudioBufferResource:
         encoded = b2a_base64(audio, newline=False).decode("ascii")
         return (
             event_id,
-            _APPEND,
-            f'{{"type":"{_APPEND}","event_id":"{event_id}","audio":"{encoded}"}}',
+            self._type,
+            f'{{"type":"{self._type}","event_id":"{event_id}","audio":"{encoded}"}}',
         )
+
+
+@final
+class InputAudioBufferResource(AudioInput):
+    """The audio that the server has heard of this turn."""
 
     async def commit(self, *, event_id: str | None = None) -> str:
         """Make the buffer a user message, and wait for the server to confirm it.
