@@ -25,9 +25,10 @@ def test_help_names_the_commands(arguments: list[str], capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert "demo" in said
     assert "serve" in said
+    assert "transcribe" in said
 
 
-@pytest.mark.parametrize("command", ["demo", "serve"])
+@pytest.mark.parametrize("command", ["demo", "serve", "transcribe"])
 def test_each_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help"]) == 0
     assert f"trio-realtime {command}" in capsys.readouterr().out
@@ -75,6 +76,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     [
         ("typer", ["demo"]),
         ("rich", ["demo"]),
+        ("rich", ["transcribe", "speech.wav"]),
         ("yaml", ["serve", "--reply=replies.yaml"]),
         ("trustme", ["serve", "--tls"]),
     ],

@@ -1,4 +1,4 @@
-"""The command line: `trio-realtime demo` and `trio-realtime serve`. Needs the extra `cli`.
+"""The command line: `trio-realtime demo`, `serve` and `transcribe`. Needs the extra `cli`.
 
 This module knows only how to say that the extra is missing.
 """

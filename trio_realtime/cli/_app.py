@@ -1,6 +1,7 @@
 """The commands, their options and their exit statuses.
 
-This module knows how a command is called and how it ends. What it does is in `_demo` and `_serve`.
+This module knows how a command is called and how it ends. What it does is in `_demo`, `_serve` and
+`_transcribe`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import trio
 import typer
 
 from trio_realtime._version import __version__
-from trio_realtime.cli import _demo, _reply_format, _serve
+from trio_realtime.cli import _demo, _reply_format, _serve, _transcribe
 from trio_realtime.cli._display import Display
 from trio_realtime.cli._problem import verdict
 
 app = typer.Typer(
     name="trio-realtime",
-    help="OpenAI's Realtime API for Trio: try it, and serve a simulated one.",
+    help="OpenAI's Realtime API for Trio: try it, transcribe files, and serve a simulated one.",
     add_completion=False,
     pretty_exceptions_enable=False,
 )
@@ -285,3 +286,63 @@ def serve(
         },
     )
     _run(lambda: _serve.serve(Display(), asked))
+
+
+@app.command()
+def transcribe(
+    files: Annotated[
+        list[Path], typer.Argument(help="PCM WAV files: any rate, any channels.", metavar="FILE")
+    ],
+    model: Annotated[str, typer.Option(help="The model that transcribes.")] = _transcribe.MODEL,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            help="The language spoken, such as en: more accurate, and faster.", metavar="CODE"
+        ),
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="A text that guides the style, with names to expect.")
+    ] = None,
+    form: Annotated[
+        Literal["text", "srt", "json"],
+        typer.Option("--format", help="Plain text, subtitles, or JSON."),
+    ] = "text",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Write one file each into this folder. Default: print.",
+            metavar="FOLDER",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", help="Files under way at a time.")
+    ] = _transcribe.JOBS,
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the API is. Default: OPENAI_BASE_URL, or else OpenAI.", metavar="URL"
+        ),
+    ] = None,
+) -> None:
+    """Write down what is said in WAV files. Needs OPENAI_API_KEY.
+
+    Each file has a connection of its own. Its audio is cut at pauses, 5 to
+    15 s apart, and sent as fast as the server takes it. A file that cannot
+    be transcribed is told, the others go on, and the exit status is 1.
+
+    Printed JSON is one line a file. Other kinds of files: convert them first,
+    for example with ffmpeg -i FILE -c:a pcm_s16le out.wav
+    """
+    asked = _transcribe.Transcribing(
+        files=files,
+        model=model,
+        language=language,
+        prompt=prompt,
+        form=form,
+        output=output,
+        jobs=jobs,
+        base_url=base_url,
+    )
+    _run(lambda: _transcribe.transcribe(Display(), asked))
