@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, final
 from trio_realtime._redaction import redact, redact_headers, redact_url
 
 if TYPE_CHECKING:
+    from trio_realtime import beta
     from trio_realtime.events import Error, ResponseDone
     from trio_realtime.types import Response
 
@@ -439,12 +440,14 @@ class ResponseFailedError(RealtimeError):
     _left_behind: tuple[str, ...] = ("event",)
 
     response: Response
-    """The response as the server reported it."""
+    """The response as the server reported it; in the beta dialect a `beta.Response`."""
 
-    def __init__(self, response: Response, *, event: ResponseDone | None = None) -> None:
+    def __init__(
+        self, response: Response, *, event: ResponseDone | beta.ResponseDone | None = None
+    ) -> None:
         super().__init__()
         self.response = response
-        self.event: ResponseDone | None = event
+        self.event: ResponseDone | beta.ResponseDone | None = event
         """The event that told it; None after unpickling."""
 
     def __str__(self) -> str:

@@ -25,6 +25,18 @@ from trio_realtime.errors import (
 )
 from trio_realtime.events import Dialect
 
+_BETA_IS_OFF: Final = "beta_api_shape_disabled"
+"""The code of a server that has no beta dialect any more."""
+
+_WHAT_TO_DO: Final = (
+    '. This server speaks GA: use dialect="ga", the default, and send no OpenAI-Beta header. In GA '
+    "a session has output_modalities and max_output_tokens, and its formats, transcription, "
+    'turn_detection and voice are in audio={"input": ..., "output": ...}; a response comes as '
+    "ResponseOutputTextDelta, ResponseOutputAudioDelta and ResponseOutputAudioTranscriptDelta of "
+    "trio_realtime.events, an item as ConversationItemAdded and ConversationItemDone"
+)
+"""What to change in a program that was written for the beta dialect."""
+
 _AUTHENTICATION_CLOSE: Final = 3000
 """The close code of the authentication class: seen with a bad key, after HTTP 101."""
 
@@ -156,8 +168,9 @@ def _why_refused(link: Link) -> ConnectError:
             secrets=link.secrets,
         )
     closed = "" if close_code is None else f" (close {close_code})"
+    advice = _WHAT_TO_DO if code == _BETA_IS_OFF else ""
     return SessionRefusedError(
-        f"the server refused the session: {said}{closed}",
+        f"the server refused the session: {said}{closed}{advice}",
         code=code,
         param=None if refusal is None else refusal.param,
         close_code=close_code,

@@ -37,6 +37,7 @@ from trio_realtime._core._doubts import Doubts
 from trio_realtime._core._outgoing import TAGS, text_at
 from trio_realtime._core._recent import RecentIds
 from trio_realtime._core._responses import NAMELESS
+from trio_realtime._core._verdict import says_busy
 
 if TYPE_CHECKING:
     from trio_realtime._core._event import Event
@@ -55,7 +56,6 @@ _LEFT: Final = 256
 # Creates whose caller has gone and that were never answered: no more than `_pending` knows of.
 _DOOMED: Final = 1024
 
-_BUSY: Final = "conversation_already_has_active_response"
 # "Conversation already has an active response in progress: resp_..." (public reports).
 _NAMED_RESPONSE: Final = re.compile(r"\bresp_\w+")
 
@@ -374,7 +374,7 @@ class Replies:
         event_id = text_at(event, "error", "event_id")
         if event_id is None:
             return
-        is_busy = text_at(event, "error", "code") == _BUSY
+        is_busy = says_busy(text_at(event, "error", "code"), text_at(event, "error", "message"))
         ticket, expected = self._ticket_of(event_id), self._expected.get(event_id)
         self._doomed.pop(event_id, None)
         self.forget(event_id)

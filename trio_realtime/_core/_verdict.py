@@ -28,16 +28,22 @@ FATAL_CODES: Final = frozenset(
 )
 """Codes of errors after which the server closes: the close that follows carries them."""
 
-# Errors at a plain frame that are nothing to fix in it.
+_BUSY: Final = "conversation_already_has_active_response"
+
+# Errors at a plain frame that are nothing to fix in it; the beta dialect has them without a code.
 _BLAMELESS: Final = FATAL_CODES | {
     # Races: the frame was right when it was sent.
     "response_cancel_not_active",
-    "conversation_already_has_active_response",
+    _BUSY,
     "input_audio_buffer_commit_empty",
 }
 # A truncation that comes too late has no code of its own, only this sentence: "Audio content of
 # 3700ms is already shorter than 3760ms", seen with `invalid_value`.
 _TOO_LATE: Final = "already shorter than"
+# What the beta dialect says, without a code, of two of the races (public reports of 2024).
+_BUSY_SENTENCE: Final = "already has an active response"
+_EMPTY_SENTENCE: Final = "Error committing input audio buffer"
+_BLAMELESS_SENTENCES: Final = (_TOO_LATE, _BUSY_SENTENCE, _EMPTY_SENTENCE)
 # What the library cut off by itself may have been deleted meanwhile, and by the program.
 _GONE: Final = "item_truncate_invalid_item_id"
 
@@ -69,12 +75,17 @@ def is_ours_too_late(event: Event) -> bool:
 
 def is_yours(event: Event) -> bool:
     """Whether an error that names a plain frame tells of a mistake, not of bad luck."""
-    return (
-        isinstance(event, Error)
-        and event.error.type == "invalid_request_error"
-        and event.error.code not in _BLAMELESS
-        and _TOO_LATE not in (event.error.message or "")
+    if not isinstance(event, Error) or event.error.type != "invalid_request_error":
+        return False
+    said = event.error.message or ""
+    return event.error.code not in _BLAMELESS and not any(
+        sentence in said for sentence in _BLAMELESS_SENTENCES
     )
+
+
+def says_busy(code: str | None, message: str | None) -> bool:
+    """Whether an error refuses a response because another one is under way."""
+    return code == _BUSY or (code is None and _BUSY_SENTENCE in (message or ""))
 
 
 def error_from_event(event: Event, secrets: Collection[str]) -> ServerError:

@@ -20,6 +20,7 @@ from trio_realtime._core._gate import Ticket
 from trio_realtime._core._outgoing import text_at
 from trio_realtime._core._pending import Outgoing, Place
 from trio_realtime._core._replies import NAMELESS
+from trio_realtime._core._verdict import says_busy
 from trio_realtime._response._question import Question
 from trio_realtime._response._reply import Reply, dropped_reply
 from trio_realtime._response._sink import ReplySink
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 
 WhenBusy: TypeAlias = Literal["wait", "cancel", "raise"]
 """What to do when another response is under way in the default conversation."""
-
-_BUSY: Final = "conversation_already_has_active_response"
 
 _RETRIES: Final = 3
 """How often a create is asked again that the server refused for being busy. Each time the response
@@ -80,7 +79,7 @@ class Asking:
             try:
                 return await self._ask(ticket, retries=retries)
             except ServerError as error:
-                if error.code != _BUSY:
+                if not says_busy(error.code, error.message):
                     raise
                 if self._when_busy == "raise":
                     raise _busy_error() from error

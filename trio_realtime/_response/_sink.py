@@ -43,6 +43,7 @@ from trio_realtime._response._views import AudioView, ReplyView
 from trio_realtime.errors import ResponseFailedError
 
 if TYPE_CHECKING:
+    from trio_realtime import beta
     from trio_realtime._core._event import Event
     from trio_realtime.events import ResponseDone, ResponseOutputAudioDelta
     from trio_realtime.types import Response
@@ -85,7 +86,7 @@ class ReplySink:
         self._text: ReplyView[str] | None = None
         self._audio: AudioView | None = None
 
-        self._done: ResponseDone | None = None
+        self._done: ResponseDone | beta.ResponseDone | None = None
         self._refusal: Callable[[], Exception] | None = None
         self._has_ended: bool = False
         """Whether views get no more: it is done, refused or cut off."""
@@ -110,7 +111,7 @@ class ReplySink:
                 self._pass_on(event, weight)
         if assembly.is_done and not was_done:
             if event.type == "response.done":
-                self._done = cast("ResponseDone", event)
+                self._done = cast("ResponseDone | beta.ResponseDone", event)
             self._finish()
 
     def refuse(self, error: Callable[[], Exception]) -> None:
