@@ -307,6 +307,23 @@ async def test_a_refused_commit_fails_the_file(tmp_path: Path) -> None:
             await transcribe_file(path, wanted(server), Progress("a.wav"))
 
 
+async def test_what_was_transcribed_before_a_loss_is_kept(tmp_path: Path) -> None:  # promise 2
+    path = wav(tmp_path, "long.wav", 16)
+
+    def watch(sighting: Sighting) -> None:
+        if sighting.kind == "sent" and f"{PREFIX}.completed" in str(sighting.data):
+            server.sessions[0].close(1001, "Good night.")
+
+    async with SimulatedServer(watch=watch) as server:
+        result = await transcribe_file(path, wanted(server), Progress("long.wav"))
+    assert result.written("text") == "Speech of 15.0 seconds.\n"
+    (problem,) = result.problems
+    assert problem.startswith(
+        f"{path}: 00:00:15 to 00:00:16 was not transcribed: the server closed the connection: "
+        "code 1001, Good night."
+    )
+
+
 async def test_a_lost_connection_fails_one_file_with_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

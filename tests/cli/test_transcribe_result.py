@@ -86,6 +86,16 @@ def test_what_was_not_transcribed_is_named_with_its_time() -> None:
     ]
 
 
+def test_passages_with_one_problem_are_told_together() -> None:
+    spans = [Span(0, 10), Span(10, 20), Span(20, 30), Span(30, 40)]
+    why = [None, "lost", "lost", "noise"]
+    passages = [Passage(span, problem=problem) for span, problem in zip(spans, why, strict=True)]
+    assert [*FileTranscript("a.wav", "whisper-1", 40.0, passages).problems] == [
+        "a.wav: 00:00:10 to 00:00:30 was not transcribed: lost",
+        "a.wav: 00:00:30 to 00:00:40 was not transcribed: noise",
+    ]
+
+
 def test_a_file_without_sound_is_an_empty_transcript() -> None:
     empty = FileTranscript("empty.wav", "whisper-1", 0.0, [])
     assert (empty.written("text"), empty.written("srt")) == ("", "")

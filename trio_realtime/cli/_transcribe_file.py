@@ -24,7 +24,7 @@ from trio_realtime import (
     open_transcription,
 )
 from trio_realtime.audio import chunks_of, duration_ms
-from trio_realtime.cli._problem import ProblemError
+from trio_realtime.cli._problem import ProblemError, verdict
 from trio_realtime.cli._transcribe_progress import Progress
 from trio_realtime.cli._transcribe_recording import Recording, recording_from_file
 from trio_realtime.cli._transcribe_result import FileTranscript, Passage
@@ -50,36 +50,44 @@ class Wanted:
 async def transcribe_file(path: Path, wanted: Wanted, progress: Progress) -> FileTranscript:
     """Transcribe one file, on a connection of its own.
 
+    When the connection is lost half way, what was transcribed by then is returned, and the rest
+    has the loss for its problem.
+
     Raises:
         ProblemError: if the file cannot be read.
-        RealtimeError: bare or in a group, if the server cannot be reached or refuses.
+        RealtimeError: bare or in a group, if nothing was transcribed.
     """
     progress.begins()
     recording = await _in_thread(recording_from_file, path)
     progress.is_read(recording.seconds)
     passages = [Passage(span) for span in recording.spans]
-    if passages:
-        async with open_transcription(
-            model=wanted.model,
-            language=wanted.language,
-            prompt=wanted.prompt,
-            turn_detection=None,  # we commit
-            endpoint=wanted.endpoint,
-        ) as conn:
-            await _converse(conn, recording, passages, progress)
+    try:
+        if passages:
+            await _transcribe(recording, passages, wanted, progress)
+    except Exception as exc:
+        if not any(passage.is_over for passage in passages):
+            raise
+        _, line = verdict(exc)
+        for passage in passages:
+            if not passage.is_over:
+                passage.problem = line
     return FileTranscript(str(path), wanted.model, recording.seconds, passages)
 
 
-async def _converse(
-    conn: TranscriptionConnection,
-    recording: Recording,
-    passages: list[Passage],
-    progress: Progress,
+async def _transcribe(
+    recording: Recording, passages: list[Passage], wanted: Wanted, progress: Progress
 ) -> None:
     room = trio.Semaphore(_UNDER_WAY)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_send, conn, recording, room, progress)
-        await _hear(conn, passages, room, progress)
+    async with open_transcription(
+        model=wanted.model,
+        language=wanted.language,
+        prompt=wanted.prompt,
+        turn_detection=None,  # we commit
+        endpoint=wanted.endpoint,
+    ) as conn:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_send, conn, recording, room, progress)
+            await _hear(conn, passages, room, progress)
 
 
 async def _hear(
@@ -102,6 +110,7 @@ async def _hear(
             continue  # more items than commits
         heard[transcript.item_id] = passage
         if _note(transcript, passage, progress):
+            passage.is_over = True
             progress.is_transcribed(passage.span.seconds)
             room.release()
             done += 1

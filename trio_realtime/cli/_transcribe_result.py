@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
+from itertools import groupby
 from typing import Literal, TypeAlias, final
 
 from pydantic import JsonValue
@@ -30,6 +31,9 @@ class Passage:
     text: str = ""
     problem: str | None = None
     """Why it was not transcribed."""
+
+    is_over: bool = False
+    """Whether the server has said one or the other."""
 
     languages: tuple[str, ...] = ()
     segments: list[TranscriptSegment] = dataclasses.field(default_factory=list[TranscriptSegment])
@@ -62,10 +66,11 @@ class FileTranscript:
     @property
     def problems(self) -> Iterator[str]:
         """What was not transcribed, and why, as lines."""
-        for passage in self.passages:
-            if passage.problem is not None:
-                start, end = (_clock(second)[:8] for second in passage.span)
-                yield f"{self.name}: {start} to {end} was not transcribed: {passage.problem}"
+        for problem, group in groupby(self.passages, key=lambda each: each.problem):
+            if problem is not None:
+                spans = [passage.span for passage in group]
+                start, end = (_clock(second)[:8] for second in (spans[0].start, spans[-1].end))
+                yield f"{self.name}: {start} to {end} was not transcribed: {problem}"
 
     def _lines(self) -> Iterator[str]:
         for _, text in self._cues():
