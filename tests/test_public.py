@@ -55,6 +55,7 @@ def test_what_is_exported_is_documented(name: str) -> None:
 def test_every_public_coroutine_says_what_happens_when_it_is_cancelled() -> None:
     silent: list[str] = []
     for cls in (
+        trio_realtime.BetaConnection,
         trio_realtime.RealtimeConnection,
         trio_realtime.EventStream,
         trio_realtime.Reply,

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from typing import assert_never, assert_type
+from typing import Literal, assert_never, assert_type
 
-from trio_realtime import IncomingReplies, RealtimeConnection, Reply, UsageTotals, beta
+from trio_realtime import (
+    BetaConnection,
+    EventStream,
+    IncomingReplies,
+    RealtimeConnection,
+    Reply,
+    UsageTotals,
+    beta,
+    open_realtime,
+)
 from trio_realtime.events import (
     ClientEvent,
     ConversationItemAdded,
@@ -326,3 +335,60 @@ def building_in_the_beta_dialect(message: AssistantMessage) -> None:
     beta.SessionConfig(output_modalities=["text"])  # type: ignore[call-arg]
     beta.SessionConfig(turn_detection=ServerVad())  # type: ignore[arg-type]
     beta.SessionUpdate(session=RealtimeSessionConfig())  # type: ignore[arg-type]
+
+
+async def a_bare_name_means_ga(
+    conn: RealtimeConnection, stream: EventStream, reply: Reply, event: beta.SessionUpdate
+) -> None:
+    assert_type(stream, EventStream[ServerEvent])
+    assert_type(reply, Reply[ServerEvent, Response])
+    assert_type(await conn.receive(), ServerEvent)
+    assert_type(await conn.request(ResponseCreate()), ServerEvent)
+    async for each in conn:
+        assert_type(each, ServerEvent)
+    with conn.tap() as events:
+        assert_type(events, EventStream)
+    await conn.send(event)  # type: ignore[arg-type]
+
+
+async def the_dialect_tells_the_connection(dialect: Literal["ga", "beta"]) -> None:
+    async with open_realtime("m") as conn:
+        assert_type(conn, RealtimeConnection)
+    async with open_realtime("m", dialect="ga", session=RealtimeSessionConfig()) as conn:
+        assert_type(conn, RealtimeConnection)
+    async with open_realtime("m", dialect="beta", session=beta.SessionConfig()) as old:
+        assert_type(old, BetaConnection)
+    async with open_realtime("m", dialect=dialect) as either:
+        assert_type(either, RealtimeConnection | BetaConnection)
+    async with open_realtime("m", dialect="beta", options=3):  # type: ignore[call-overload]
+        pass
+    async with open_realtime("m", session=beta.SessionConfig()):  # type: ignore[call-overload]
+        pass
+
+
+async def a_connection_of_the_beta_dialect(conn: BetaConnection, event: ResponseCreate) -> None:
+    assert_type(await conn.receive(), beta.ServerEvent)
+    assert_type(conn.session.current, beta.Session | None)
+    assert_type(await conn.session.update(voice="sage"), beta.Session)
+    assert_type(await conn.transcription_session.update({}), beta.TranscriptionSession)
+    assert_type(await conn.response.cancel(), beta.ResponseDone | None)
+    async for each in conn:
+        match each:
+            case beta.ResponseTextDelta(delta=delta):
+                assert_type(delta, str)
+            case beta.ResponseAudioDelta(delta=audio):
+                assert_type(audio, bytes)
+            case _:
+                assert_type(each.event_id, str | None)
+    with conn.tap() as events:
+        assert_type(events, EventStream[beta.ServerEvent])
+    async with conn.respond("Ahoy.", modalities=["text"]) as reply:
+        assert_type(reply, Reply[beta.ServerEvent, beta.Response])
+        assert_type(await reply.result(), beta.Response)
+        async for each in reply:
+            assert_type(each, beta.ServerEvent)
+    async with conn.incoming() as replies:
+        assert_type(await replies.receive(), Reply[beta.ServerEvent, beta.Response])
+    await conn.send(event)  # type: ignore[arg-type]
+    async with conn.respond(output_modalities=["text"]):  # type: ignore[call-arg]
+        pass
