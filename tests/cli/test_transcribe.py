@@ -26,7 +26,8 @@ from trio_realtime.cli._problem import ProblemError, leaves
 from trio_realtime.cli._transcribe import Transcribing, transcribe
 from trio_realtime.cli._transcribe_file import Wanted, transcribe_file
 from trio_realtime.cli._transcribe_progress import Progress
-from trio_realtime.cli._transcribe_result import FileTranscript
+from trio_realtime.cli._transcribe_recording import Span
+from trio_realtime.cli._transcribe_result import FileTranscript, Passage
 from trio_realtime.testing import (
     ScriptedConnection,
     ScriptedServer,
@@ -179,6 +180,26 @@ async def test_only_so_many_files_are_under_way_at_a_time(
     async with serve_simulated() as server:
         await transcribe(Display(), Transcribing(files=files, jobs=2, base_url=server.base_url))
     assert most == 2
+
+
+async def test_what_is_done_is_printed_though_the_file_before_it_was_interrupted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def hangs(path: Path, asked: Wanted, progress: Progress) -> FileTranscript:
+        if path.name == "hangs.wav":
+            await trio.sleep_forever()
+        await trio.lowlevel.checkpoint()
+        passages = [Passage(Span(0, 1), "Done.", is_over=True)]
+        return FileTranscript(str(path), asked.model, 1.0, passages)
+
+    monkeypatch.setattr(_transcribe, "transcribe_file", hangs)
+    async with trio.open_nursery() as nursery:
+        files = [Path("hangs.wav"), Path("done.wav")]
+        nursery.start_soon(transcribe, Display(), Transcribing(files=files))
+        await trio.testing.wait_all_tasks_blocked()
+        assert capsys.readouterr().out == ""
+        nursery.cancel_scope.cancel()
+    assert capsys.readouterr().out == "done.wav:\nDone.\n"
 
 
 async def test_a_file_without_sound_needs_no_server(

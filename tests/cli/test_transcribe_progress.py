@@ -72,7 +72,7 @@ def test_those_under_way_come_first_where_there_is_no_room_for_all() -> None:
     for each in files[6:8]:
         each.begins()
     lines = looks(*files, height=3)
-    assert [line.split()[0] for line in lines[:3]] == ["0.wav", "6.wav", "7.wav"]
+    assert [line.split()[0] for line in lines[:3]] == ["4.wav", "6.wav", "7.wav"]
     assert lines[3] == "4 of 9 files done"
 
 

@@ -94,11 +94,17 @@ class _Work:
     async def run(self) -> None:
         """Transcribe all files, some at a time."""
         limit = trio.CapacityLimiter(self.asked.jobs)
-        async with trio.open_nursery() as nursery:
-            for number in range(len(self.asked.files)):
-                # In the order in which they were named.
-                await limit.acquire_on_behalf_of(number)
-                nursery.start_soon(self._one, number, limit)
+        try:
+            async with trio.open_nursery() as nursery:
+                for number in range(len(self.asked.files)):
+                    # In the order in which they were named.
+                    await limit.acquire_on_behalf_of(number)
+                    nursery.start_soon(self._one, number, limit)
+        finally:
+            # Of a run that was interrupted: what waits for one that will not come.
+            with self.view.aside():
+                for number in sorted(self.results):
+                    self._print(self.results.pop(number))
 
     async def _one(self, number: int, limit: trio.CapacityLimiter) -> None:
         path, progress = self.asked.files[number], self.progress[number]
@@ -106,7 +112,8 @@ class _Work:
             result = await transcribe_file(path, self.wanted, progress)
             problems = [*result.problems]
             if self.asked.output is not None:
-                self._write(path, self.asked.output, result)
+                to = _path_of(path, self.asked.output, self.asked.form)
+                to.write_text(result.written(self.asked.form, indent=2), encoding="utf-8")
         except Exception as exc:  # noqa: BLE001 - what is not the world's fault is raised again
             result, problems = None, [_told(path, verdict(exc)[1])]
         limit.release_on_behalf_of(number)
@@ -116,28 +123,29 @@ class _Work:
         with self.view.aside():
             for problem in problems:
                 self.display.log(f"trio-realtime: {problem}")
-            self._print()
+            self._print_in_order()
 
-    def _write(self, path: Path, folder: Path, result: FileTranscript) -> None:
-        to = folder / f"{path.stem}{SUFFIXES[self.asked.form]}"
-        to.write_text(result.written(self.asked.form, indent=2), encoding="utf-8")
-
-    def _print(self) -> None:
+    def _print_in_order(self) -> None:
         """Print what is done, as long as nothing before it is missing."""
-        asked = self.asked
         while self.printed in self.results:
-            result = self.results.pop(self.printed)
+            self._print(self.results.pop(self.printed))
             self.printed += 1
-            if result is None:
-                continue
-            if asked.output is not None:
-                to = asked.output / f"{Path(result.name).stem}{SUFFIXES[asked.form]}"
-                self.display.hint(f"{result.name}: {result.seconds:.0f} s, written to {to}")
-                continue
-            if asked.form == "text" and len(asked.files) > 1:
-                self.display.line(f"{result.name}:", "bold")
-            text = result.written(asked.form)
-            self.display.line(text.removesuffix("\n"))
+
+    def _print(self, result: FileTranscript | None) -> None:
+        asked = self.asked
+        if result is None:
+            return
+        if asked.output is not None:
+            to = _path_of(Path(result.name), asked.output, asked.form)
+            self.display.hint(f"{result.name}: {result.seconds:.0f} s, written to {to}")
+            return
+        if asked.form == "text" and len(asked.files) > 1:
+            self.display.line(f"{result.name}:", "bold")
+        self.display.line(result.written(asked.form).removesuffix("\n"))
+
+
+def _path_of(path: Path, folder: Path, form: Format) -> Path:
+    return folder / f"{path.stem}{SUFFIXES[form]}"
 
 
 def _told(path: Path, line: str) -> str:
@@ -156,8 +164,8 @@ def _check(asked: Transcribing) -> None:
     stems = [path.stem for path in asked.files]
     twice = next((path for path in asked.files if stems.count(path.stem) > 1), None)
     if twice is not None:
-        name = f"{twice.stem}{SUFFIXES[asked.form]}"
-        raise ProblemError(f"two of the files would be written to {asked.output / name}")
+        to = _path_of(twice, asked.output, asked.form)
+        raise ProblemError(f"two of the files would be written to {to}")
     try:
         asked.output.mkdir(parents=True, exist_ok=True)
     except OSError as exc:

@@ -125,7 +125,7 @@ class ProgressView:
 
 def view_of(files: Sequence[Progress], height: int) -> Group:
     """Lay the files out in `height` lines, and one for the sum: first those under way."""
-    order = {"sends": 0, "reads": 0, "failed": 1, "done": 2, "waits": 3}
+    order = {"sends": 0, "reads": 0, "failed": 1, "waits": 2, "done": 3}
     shown = {id(each) for each in sorted(files, key=lambda each: order[each.state])[:height]}
     table = Table.grid(padding=(0, 1))
     table.add_column(max_width=_NAME, no_wrap=True, overflow="ellipsis")
