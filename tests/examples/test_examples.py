@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -153,6 +154,95 @@ async def test_the_faults_example_meets_a_fault_and_plays_a_cassette(tmp_path: P
         "told: the client sent something else than the cassette holds",
     ]
     assert cassette.exists()
+
+
+async def test_the_guides_first_example_prints_what_comes() -> None:
+    connected, *received = (await said_by(str(EXAMPLES / "20_connect.py"))).splitlines()
+    assert connected == "Connected to server."
+    (event,) = (json.loads(line.removeprefix("Received event: ")) for line in received)
+    assert event["type"] == "session.created"
+    assert event["session"]["model"] == "gpt-realtime-2.1"
+
+
+async def test_the_guides_second_example_changes_the_session() -> None:
+    said = await said_by(str(EXAMPLES / "21_session_update.py"))
+    assert said.splitlines() == [
+        "session.created",
+        "session.updated",
+        "Be extra nice tomorrow, too!",
+    ]
+
+
+async def test_the_guides_browser_example_offers_its_key_as_a_subprotocol() -> None:
+    said = await said_by(str(EXAMPLES / "22_subprotocols.py"))
+    assert said.splitlines() == [
+        "Connected to server, which speaks: realtime",
+        "Received event: session.created",
+        "offered: realtime",
+        "offered: openai-insecure-api-key.",
+        "offered: openai-organization.org_1",
+        "offered: openai-project.proj_1",
+    ]
+
+
+async def test_the_example_of_function_keys_asks_for_every_connection() -> None:
+    shown, *said = (await said_by(str(EXAMPLES / "23_function_keys.py"))).splitlines()
+    assert said == ["asked for key 1", "You said: Hello!", "asked for key 2", "You said: Hello!"]
+    assert shown.startswith("OpenAIEndpoint([redacted], ")
+
+
+async def test_the_text_example_of_the_beta_prints_what_openais_own_prints() -> None:
+    said = await said_by(str(EXAMPLES / "24_beta_text.py"))
+    assert said.splitlines() == [
+        "Connection opened!",
+        "session created! gpt-4o-realtime-preview-2024-12-17",
+        "You said: Say a couple paragraphs!",
+        "Connection closed!",
+    ]
+
+
+async def test_the_browser_example_of_the_beta_uses_the_key_of_its_session() -> None:
+    said = await said_by(str(EXAMPLES / "25_beta_browser.py"))
+    assert said.splitlines() == ["made for alloy", "Session started: alloy", "You said: Hello!"]
+
+
+async def test_the_azure_example_talks_to_a_deployment_by_both_paths() -> None:
+    said = await said_by(str(EXAMPLES / "26_azure.py"))
+    assert said.splitlines() == [
+        "You said: Hello!",
+        "v1/realtime?model=my-realtime-deployment",
+        "You said: Hello!",
+        "realtime?api-version=2025-04-01-preview&deployment=my-realtime-deployment",
+    ]
+
+
+async def test_the_error_example_of_the_beta_shows_where_errors_surface() -> None:
+    logged, goes_on, request, created, stream = (
+        await said_by(str(EXAMPLES / "27_beta_errors.py"))
+    ).splitlines()
+    assert logged.startswith("logged: ")
+    assert goes_on == "You said: Still there?"
+    assert request.startswith("raised at the request: ")
+    assert created == "session.created"
+    assert stream.startswith("raised from the stream: ")
+    for line in (logged, request, stream):
+        assert "item_never_made" in line
+
+
+async def test_the_transcription_example_writes_down_each_file() -> None:
+    said = await said_by(str(EXAMPLES / "10_transcription.py"), str(QUESTION), str(QUESTION))
+    first, second, tokens = said.splitlines()
+    assert first == second
+    assert re.fullmatch(r" Speech of 1\.\d seconds\.", first)
+    assert re.fullmatch(r"[1-9]\d* tokens of audio", tokens)
+
+
+async def test_the_transcription_example_says_how_it_is_called() -> None:
+    done = await trio.run_process(
+        [sys.executable, str(EXAMPLES / "10_transcription.py")], capture_stderr=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.decode() == "usage: 10_transcription.py FILE.wav...\n"
 
 
 def test_the_readmes_first_program_is_the_first_example() -> None:
