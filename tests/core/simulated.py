@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from pydantic import JsonValue
 
 from tests.testing.faithful import Frame, check_frame, check_order
+from tests.testing.presence import Served
+from tests.testing.watch import served_by
 from trio_realtime._core.simulator import (
     Action,
     ClientHandshake,
@@ -36,6 +38,7 @@ class Client:
         reply: Callable[[Question], Sequence[Action] | None] = by_default,
         manner: Manner | None = None,
         headers: tuple[tuple[str, str], ...] = (),
+        path: str = "/v1/realtime",
     ) -> None:
         chance = random.Random(0)
         alphabet = string.ascii_letters + string.digits
@@ -44,12 +47,13 @@ class Client:
         self.frames: list[Frame] = []
         self.unanswered: list[Question] = []
         self.simulation: Simulation = Simulation(
-            ClientHandshake("/v1/realtime", query, headers),
+            ClientHandshake(path, query, headers),
             manner or Manner(),
             lambda count: "".join(chance.choices(alphabet, k=count)),
             now=0.0,
             unix_time=1_800_000_000.0,
         )
+        self.served: Served = served_by(self.simulation._stage)
         self.simulation.open()
         self.opening: list[Frame] = self.collect()
 
@@ -57,7 +61,7 @@ class Client:
         """What the server has sent since it was last asked."""
         new: list[Frame] = []
         while self.simulation.outbox:
-            new.append(check_frame(self.simulation.outbox.popleft()))
+            new.append(check_frame(self.simulation.outbox.popleft(), self.served))
         self.frames += new
         return new
 
@@ -125,6 +129,41 @@ class Client:
     def check(self) -> None:
         """Check the order of all that was sent."""
         check_order(self.frames)
+
+
+BETA = (("OpenAI-Beta", "realtime=v1"),)
+
+
+class BetaClient(Client):
+    """A client that speaks the beta dialect, to a server that does."""
+
+    def __init__(
+        self,
+        *,
+        query: str = "model=gpt-4o-realtime-preview",
+        reply: Callable[[Question], Sequence[Action] | None] = by_default,
+        manner: Manner | None = None,
+        path: str = "/v1/realtime",
+    ) -> None:
+        manner = manner or Manner(beta="speak")
+        super().__init__(query=query, reply=reply, manner=manner, headers=BETA, path=path)
+
+    def update(self, **session: JsonValue) -> list[Frame]:
+        return self.send("session.update", session=session)
+
+    def listen_with(self, **settings: JsonValue) -> list[Frame]:
+        names = {"format": "input_audio_format", "transcription": "input_audio_transcription"}
+        return self.update(**{names.get(name, name): each for name, each in settings.items()})
+
+
+def voice_live(reply: Callable[[Question], Sequence[Action] | None] = by_default) -> BetaClient:
+    """A client of Azure Voice Live."""
+    return BetaClient(
+        query="api-version=2025-10-01&model=gpt-realtime",
+        path="/voice-live/realtime",
+        reply=reply,
+        manner=Manner(),
+    )
 
 
 def error_of(frames: Sequence[Frame]) -> dict[str, JsonValue]:

@@ -13,9 +13,10 @@ from typing import Any, get_args
 import pytest
 
 from tests.core.scenarios import SCENARIOS, Outcome
-from trio_realtime import translation
+from trio_realtime import beta, translation
 from trio_realtime._core import simulator
 from trio_realtime._core.simulator import RefusedError
+from trio_realtime._core.simulator._beta import BETA_PARAMETERS
 from trio_realtime._core.simulator._evidence import NEVER_SENT, SECTIONS, TABLE
 from trio_realtime._core.simulator._evidence_row import KINDS, Evidence, Row
 from trio_realtime._core.simulator._frames import CLIENT_EVENTS, TRANSLATION_PARAMETERS
@@ -81,11 +82,14 @@ def test_every_kind_of_evidence_is_explained_and_used() -> None:
 
 
 def test_every_client_event_has_rows() -> None:
-    assert {*CLIENT_EVENTS, *TRANSLATION_PARAMETERS} <= {row.cause for row in TABLE}
+    assert {*CLIENT_EVENTS, *TRANSLATION_PARAMETERS, *BETA_PARAMETERS} <= {
+        row.cause for row in TABLE
+    }
 
 
 def server_events() -> set[str]:
-    every = {*get_args(ServerEvent), *get_args(translation.ServerEvent)}
+    unions = (ServerEvent, translation.ServerEvent, beta.ServerEvent)
+    every = {member for union in unions for member in get_args(union)}
     members = every - {UnknownEvent, InvalidEvent}
     return {str(each.model_fields["type"].default) for each in members}
 

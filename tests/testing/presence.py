@@ -14,13 +14,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeAlias, final
+from typing import Final, Literal, TypeAlias, final
 
 from pydantic import JsonValue
 
 from trio_realtime.events import Dialect
 
 Frame: TypeAlias = dict[str, JsonValue]
+Served: TypeAlias = Dialect | Literal["voice-live"]
+"""A dialect as one server speaks it: all the recordings of beta are Voice Live's."""
 Place: TypeAlias = tuple[str, str]
 """An event's type, and a path in it: `response.output[].content[]`."""
 
@@ -81,10 +83,16 @@ def _type_of(value: Mapping[str, JsonValue]) -> str:
     return str(value.get("type", ""))
 
 
+def _sessions(served: Served) -> dict[str, list[tuple[str, Frame]]]:
+    if served == "beta":
+        return {}
+    return recorded_sessions("beta" if served == "voice-live" else served)
+
+
 @functools.cache
-def _recorded(dialect: Dialect) -> dict[Place, dict[str, _Members]]:
+def _recorded(served: Served) -> dict[Place, dict[str, _Members]]:
     places: dict[Place, dict[str, _Members]] = {}
-    for frames in recorded_sessions(dialect).values():
+    for frames in _sessions(served).values():
         for direction, frame in frames:
             for path, value in objects_in(frame) if direction == "server" else ():
                 by_type = places.setdefault((str(frame["type"]), path), {})
@@ -95,21 +103,22 @@ def _recorded(dialect: Dialect) -> dict[Place, dict[str, _Members]]:
     return places
 
 
-# Whose counts there are; of translations there are none.
-_COUNTED: Final[dict[Dialect, tuple[str, ...]]] = {
+# Whose counts there are.
+_COUNTED: Final[dict[Served, tuple[str, ...]]] = {
     "ga": ("openai_ga", "azure_ga"),
     "beta": ("openai_beta",),
+    "voice-live": (),
     "translation": (),
 }
 
 
 @functools.cache
-def _counted(dialect: Dialect) -> dict[Place, tuple[frozenset[str], frozenset[str]]]:
+def _counted(served: Served) -> dict[Place, tuple[frozenset[str], frozenset[str]]]:
     """By place: members that were there in all samples, and all that ever were."""
     always: dict[Place, list[set[str]]] = {}
     known: dict[Place, set[str]] = {}
     by_provider = loaded("field_presence.json")
-    for provider in _COUNTED[dialect]:
+    for provider in _COUNTED[served]:
         events = by_provider.get(provider)
         for kind, event in events.items() if isinstance(events, dict) else ():
             for path, (every, some) in _counted_in(event).items():
@@ -145,10 +154,10 @@ def _counted_in(event: JsonValue) -> dict[str, tuple[set[str], set[str]]]:
     return places
 
 
-def oddities(frame: Frame, dialect: Dialect = "ga") -> Iterator[str]:
+def oddities(frame: Frame, served: Served = "ga") -> Iterator[str]:
     """What no genuine frame would lack, hold, or leave null."""
     kind = str(frame["type"])
-    recorded, counted = _recorded(dialect), _counted(dialect)
+    recorded, counted = _recorded(served), _counted(served)
     for path, value in objects_in(frame):
         if path.startswith(_OF_THE_CLIENT):
             continue

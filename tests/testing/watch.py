@@ -16,22 +16,25 @@ from pydantic import JsonValue
 
 from tests.testing.faithful import check_text
 from tests.testing.order import Order
+from tests.testing.presence import Served
 from trio_realtime._core.simulator import Simulation
 from trio_realtime._core.simulator._stage import Stage
-from trio_realtime.events import Dialect
 from trio_realtime.testing import SimulatedSession
 
 _ERRORS_MAX: Final = 10
 
 # What a watch wraps: never another watch, so that one inside another hides it.
+_EMIT: Final = Stage.emit
 _SEND: Final = Stage.send
 _OPEN: Final = Simulation.open
 _PUSH: Final = SimulatedSession.push
 _LATE_DONE: Final = Simulation.late_done
 
 
-def dialect_of(stage: Stage) -> Dialect:
+def served_by(stage: Stage) -> Served:
     """What a session speaks."""
+    if stage.beta is not None:
+        return "beta" if stage.beta._flavour == "openai" else "voice-live"
     return "translation" if stage.session.get("type") == "translation" else "ga"
 
 
@@ -55,6 +58,19 @@ class Watch:
             _SEND(stage, frame)
             if stage.closing is None:  # else nothing was sent
                 self.see(stage, stage.outbox[-1])
+
+        def watched_emit(stage: Stage, kind: str, fields: Mapping[str, JsonValue]) -> None:
+            # In the order of GA, whatever becomes of it; but limits come at the beginning.
+            order = self._orders.get(stage)
+            if (
+                order is not None
+                and stage.beta is not None
+                and stage.closing is None
+                and kind != "rate_limits.updated"
+                and not self._check(lambda: order.see({"type": kind, **fields}))
+            ):
+                self._orders[stage] = None
+            _EMIT(stage, kind, fields)
 
         def watched_open(simulation: Simulation) -> None:
             greeted = not simulation._handshake.is_sideband
@@ -84,6 +100,7 @@ class Watch:
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Simulation, "late_done", watched_late_done)
+            patch.setattr(Stage, "emit", watched_emit)
             patch.setattr(Stage, "send", watched_send)
             patch.setattr(Simulation, "open", watched_open)
             patch.setattr(SimulatedSession, "push", watched_push)
@@ -100,8 +117,8 @@ class Watch:
         order = self._orders.get(stage)
 
         def check() -> None:
-            frame = check_text(str(text), dialect_of(stage))
-            if order is not None:
+            frame = check_text(str(text), served_by(stage))
+            if order is not None and stage.beta is None:
                 order.see(frame)
 
         if not self._check(check):

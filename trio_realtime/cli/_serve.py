@@ -143,7 +143,7 @@ def _certificate(
 ) -> tuple[ssl.SSLContext, Path] | tuple[None, None]:
     if not asked.tls:
         return None, None
-    from trio_realtime.cli._tls import certificate_for
+    from trio_realtime.testing._certificate import certificate_for
 
     try:
         return stack.enter_context(certificate_for(*dict.fromkeys((*_LOCAL, asked.host))))

@@ -23,6 +23,7 @@ from trio_realtime._core.simulator import (
     Together,
     Translate,
 )
+from trio_realtime.testing._azure import SimulatedAzureEndpoint
 from trio_realtime.testing._cassette_server import CassetteServer
 from trio_realtime.testing._cassettes import RecordMode, record, replay, use_cassette
 from trio_realtime.testing._faults import FaultPlan
@@ -95,6 +96,7 @@ __all__ = [
     "ServerSocket",
     "Sighting",
     "Silence",
+    "SimulatedAzureEndpoint",
     "SimulatedCall",
     "SimulatedEndpoint",
     "SimulatedServer",

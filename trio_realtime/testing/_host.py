@@ -22,12 +22,14 @@ from trio_realtime._endpoint import Handshake, OpenAIEndpoint, StreamFactory, Ta
 from trio_realtime._transport import TransportClosed
 from trio_realtime._transport._http import HttpExchange
 from trio_realtime._transport._server import accept_request
+from trio_realtime.testing._azure import SimulatedAzureEndpoint
 from trio_realtime.testing._pipes import pipe_pair
 from trio_realtime.testing._rest import JSON_TYPE, no_such_url, not_found
 from trio_realtime.testing._watching import Sighting, WatchedSocket, Watcher
 
 if TYPE_CHECKING:
     import ssl
+    from pathlib import Path
 
     from trio_realtime._transport._http import HttpRequest, HttpResponse
     from trio_realtime._transport._server import ServerRequest
@@ -117,6 +119,9 @@ class Host(ABC):
     port: int
     """The port it listens at; 0 in memory."""
 
+    ca_file: Path | None
+    """The certificate to trust, of the authority that `tls=True` makes; None without it."""
+
     def __init__(
         self,
         *,
@@ -127,6 +132,7 @@ class Host(ABC):
     ) -> None:
         self.base_url = "http://localhost/v1"
         self.port = 0
+        self.ca_file = None
         self._api_key = api_key
         self._answer_close = answer_close
         self._watch = watch
@@ -152,6 +158,20 @@ class Host(ABC):
     def endpoint(self) -> SimulatedEndpoint:
         """Where to connect: `open_realtime(endpoint=server.endpoint)`."""
         return SimulatedEndpoint(self.base_url, self._api_key or "simulated", self._stream_factory)
+
+    @property
+    def azure_endpoint(self) -> SimulatedAzureEndpoint:
+        """Where to connect as to an Azure resource.
+
+        ::
+
+            conn = open_realtime("my-deployment", endpoint=server.azure_endpoint, dialect="beta")
+
+        With `dialect="beta"` that is the preview path, which speaks it; without it is the GA path.
+        """
+        origin = self.base_url.removesuffix("/v1")
+        key = self._api_key or "simulated"
+        return SimulatedAzureEndpoint(origin, key, self._stream_factory)
 
     async def __aenter__(self) -> Self:
         self._manager = trio.open_nursery()

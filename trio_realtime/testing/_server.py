@@ -7,12 +7,13 @@ and WebSocket frames travel.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, final
 
 import trio
 
 from trio_realtime._core.simulator import (
+    BetaManner,
     ClientHandshake,
     EventOrder,
     Manner,
@@ -24,6 +25,7 @@ from trio_realtime._core.simulator import (
     Translation,
     marked_translation,
 )
+from trio_realtime.testing._azure import azure_refusal
 from trio_realtime.testing._host import Host
 from trio_realtime.testing._responders import Asked, Responder
 from trio_realtime.testing._rest import Rest
@@ -85,6 +87,7 @@ class SimulatedServer(Host):
         rewrite_item_ids: bool = False,
         echo_metadata: bool = True,
         event_order: EventOrder = "openai",
+        beta: BetaManner = "refuse",
         answer_close: bool = True,
         mcp_servers: Mapping[str, McpServer] | None = None,
         voice: Voice | Literal["espeak-ng"] | None = None,
@@ -117,6 +120,11 @@ class SimulatedServer(Host):
             echo_metadata: Variant, when False: no response carries the metadata it was given.
             event_order: Variant, when `"xai"`: the events of responses come as xAI's server sends
                 them.
+            beta: Variant, when `"speak"`: who asks for the beta dialect, by the header
+                `OpenAI-Beta` or by subprotocol, is spoken to in it. OpenAI's own server did that
+                until 2026, compatible ones do; now it refuses, after the upgrade, with
+                `beta_api_shape_disabled` and close 4000. Azure's preview path
+                (`server.azure_endpoint`) and Voice Live's speak it in any case.
             answer_close: Variant, when False: never answer a client's CLOSE, nor hang up.
             mcp_servers: What the MCP servers list that a session may name, by their labels.
             voice: Who speaks for the model: `"espeak-ng"`, if it is installed, or an async
@@ -146,6 +154,7 @@ class SimulatedServer(Host):
             rewrite_item_ids=rewrite_item_ids,
             echo_metadata=echo_metadata,
             event_order=event_order,
+            beta=beta,
             mcp_servers=mcp_servers or {},
             translate=translate,
         )
@@ -226,8 +235,16 @@ class SimulatedServer(Host):
                 session.close(1000)
 
     async def admit(self, handshake: ClientHandshake) -> HttpResponse | None:
-        """Refuse who wants to attach to a call that is not there."""
+        """Refuse whom Azure turns away, and who wants to attach to a call that is not there."""
         await trio.lowlevel.checkpoint()
+        rejection = handshake.rejection(
+            self._manner.api_key,
+            self._rest.secrets.find(handshake.api_key, translation=handshake.is_translation),
+            trio.current_time(),
+            models=self._manner.models,
+        )
+        if rejection is not None:
+            return azure_refusal(*rejection)
         return self._rest.not_attachable(handshake)
 
     async def wait_session(self, number: int = 0) -> SimulatedSession:
@@ -283,6 +300,7 @@ class SimulatedServerOptions(TypedDict, total=False):
     rewrite_item_ids: bool
     echo_metadata: bool
     event_order: EventOrder
+    beta: BetaManner
     answer_close: bool
     mcp_servers: Mapping[str, McpServer] | None
     voice: Voice | Literal["espeak-ng"] | None
@@ -299,6 +317,7 @@ async def serve_simulated(
     reply: Responder = None,
     *,
     ssl_context: ssl.SSLContext | None = None,
+    tls: bool = False,
     **options: Unpack[SimulatedServerOptions],
 ) -> AsyncGenerator[SimulatedServer]:
     """Run a simulated server on a real port for the length of the block, for any client.
@@ -313,14 +332,30 @@ async def serve_simulated(
         port: The port; 0 picks one that is free.
         reply: What the model says. By default it repeats what it is told.
         ssl_context: With the server's certificate, for TLS.
+        tls: Speak TLS with a certificate that is made for this block. Clients must trust
+            `server.ca_file`: many do if the environment says `SSL_CERT_FILE`. Needs the extra
+            `cli`, or trustme.
         options: As for `SimulatedServer`.
 
     Yields:
         The server, listening.
 
     Raises:
+        ModuleNotFoundError: if TLS needs trustme, and it is not there.
         OSError: if the port cannot be listened at.
+        ValueError: for `tls=True` beside an `ssl_context`, which is TLS already.
     """
-    async with SimulatedServer(reply, **options) as server:
-        await server.listen(host, port, ssl_context=ssl_context)
-        yield server
+    if tls and ssl_context is not None:
+        raise ValueError("give ssl_context or tls=True, not both")
+    with ExitStack() as stack:
+        ca_file = None
+        if tls:
+            # Here, for trustme is an extra.
+            from trio_realtime.testing._certificate import certificate_for
+
+            made = certificate_for(*dict.fromkeys(("localhost", "127.0.0.1", "::1", host)))
+            ssl_context, ca_file = stack.enter_context(made)
+        async with SimulatedServer(reply, **options) as server:
+            await server.listen(host, port, ssl_context=ssl_context)
+            server.ca_file = ca_file
+            yield server

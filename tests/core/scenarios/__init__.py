@@ -5,6 +5,8 @@ outcome, and returns what came out.
 """
 
 from tests.core.scenarios import (
+    azure,
+    betas,
     calls,
     connecting,
     items,
@@ -19,6 +21,8 @@ from tests.core.scenarios.shared import SCENARIOS, Outcome
 __all__ = [
     "SCENARIOS",
     "Outcome",
+    "azure",
+    "betas",
     "calls",
     "connecting",
     "items",

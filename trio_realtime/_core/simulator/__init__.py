@@ -17,6 +17,7 @@ from trio_realtime._core.simulator._frames import ClientFrame
 from trio_realtime._core.simulator._handshake import ClientHandshake
 from trio_realtime._core.simulator._json import Object
 from trio_realtime._core.simulator._manner import (
+    BetaManner,
     EventOrder,
     Manner,
     McpServer,
@@ -47,6 +48,7 @@ from trio_realtime._core.simulator._translation import Translation
 __all__ = [
     "ACTIONS",
     "Action",
+    "BetaManner",
     "CallMcp",
     "CallState",
     "CallTool",

@@ -270,6 +270,36 @@ def no_model() -> RefusedError:
     return RefusedError("missing_model", "You must provide a model parameter.", param="model")
 
 
+def wrong_session(asked: str, kind: str) -> RefusedError:
+    """An update of one kind of session was sent to another kind, in the beta dialect."""
+    return RefusedError(
+        "invalid_parameter",
+        f"Passing a {asked} session update event to a {kind} session is not allowed.",
+    )
+
+
+def azure_bad_key() -> RefusedError:
+    """The key or token is none of the resource's. The wording is Azure's for all its services."""
+    return RefusedError(
+        "401",
+        "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide "
+        "a valid key for an active subscription and use a correct regional API endpoint for your "
+        "resource.",
+    )
+
+
+def azure_no_deployment() -> RefusedError:
+    """There is no such deployment. The status was reported; the wording is our choice."""
+    return RefusedError(
+        "DeploymentNotFound", "The API deployment for this resource does not exist."
+    )
+
+
+def azure_no_version() -> RefusedError:
+    """The address lacks its version, and so is none. What it says is our choice."""
+    return RefusedError("404", "Resource not found")
+
+
 def beta_switched_off() -> RefusedError:
     """The upgrade asked for the shape of the beta."""
     return RefusedError(

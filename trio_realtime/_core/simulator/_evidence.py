@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from trio_realtime._core.simulator._evidence_beta import AZURE_ROWS, BETA_ROWS, SUBPROTOCOL_ROWS
 from trio_realtime._core.simulator._evidence_calls import CALL_ROWS
 from trio_realtime._core.simulator._evidence_items import ITEM_ROWS
 from trio_realtime._core.simulator._evidence_mcp import MCP_ROWS
@@ -30,7 +31,8 @@ from trio_realtime._core.simulator._evidence_translation import TRANSLATION_ROWS
 from trio_realtime._core.simulator._evidence_variants import DRIVEN_ROWS, VARIANT_ROWS
 
 SECTIONS: Final[Mapping[str, tuple[Row, ...]]] = {
-    "Connecting and closing": CONNECTION_ROWS,
+    "Connecting and closing": (*CONNECTION_ROWS, *SUBPROTOCOL_ROWS),
+    "Azure": AZURE_ROWS,
     "Ephemeral keys": SECRET_ROWS,
     "Calls": CALL_ROWS,
     "Any message": ENVELOPE_ROWS,
@@ -43,6 +45,7 @@ SECTIONS: Final[Mapping[str, tuple[Row, ...]]] = {
     "Speech": SPEECH_ROWS,
     "Transcription": TRANSCRIPTION_ROWS,
     "Translation": TRANSLATION_ROWS,
+    "The beta dialect": BETA_ROWS,
     "What comes by itself": TIME_ROWS,
     "What only a test has a server do": DRIVEN_ROWS,
     "Variants": VARIANT_ROWS,
@@ -53,10 +56,9 @@ TABLE: Final = tuple(row for rows in SECTIONS.values() for row in rows)
 """All rows."""
 
 NEVER_SENT: Final[Mapping[str, str]] = {
-    "conversation.created": "no recorded GA session has it",
-    "conversation.item.created": "GA sends `conversation.item.added` and `.done` in its place",
+    "conversation.created": "no recorded session has it",
 }
-"""The server events of the GA dialect that the simulated server does not send, and why.
+"""The server events that the simulated server does not send, and why.
 
 `SimulatedSession.push` sends them, as it sends anything.
 """

@@ -31,7 +31,7 @@ _OBJECT: Final = "an object"
 Parameters: TypeAlias = Mapping[str, Mapping[str, str]]
 """By event type, the parameters it takes; a name with a question mark may be left out, or null."""
 
-_PARAMETERS: Final[Parameters] = {
+PARAMETERS: Final[Parameters] = {
     "session.update": {"session": _OBJECT},
     "input_audio_buffer.append": {"audio": _STRING},
     "input_audio_buffer.commit": {},
@@ -48,11 +48,12 @@ _PARAMETERS: Final[Parameters] = {
     "response.cancel": {"response_id?": _STRING},
     "output_audio_buffer.clear": {},
 }
+"""The client events of a conversation."""
 
 DEPTH_MAX: Final = 100
 """How deeply an event may be nested; our choice. Tools' schemas are the deepest there are."""
 
-CLIENT_EVENTS: Final = tuple(_PARAMETERS)
+CLIENT_EVENTS: Final = tuple(PARAMETERS)
 """The types of all client events."""
 
 TRANSLATION_PARAMETERS: Final[Parameters] = {
@@ -133,7 +134,7 @@ def _is_unicode(text: str, value: JsonValue) -> bool:
     return True
 
 
-def check_frame(frame: ClientFrame, known: Parameters = _PARAMETERS) -> None:
+def check_frame(frame: ClientFrame, known: Parameters = PARAMETERS) -> None:
     """Check an event's type and parameters.
 
     Args:

@@ -5,13 +5,16 @@ This module does not know how HTTP travels.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, final
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, final
 from urllib.parse import parse_qsl
 
 from trio_realtime._core.simulator._errors import (
     RefusedError,
+    azure_bad_key,
+    azure_no_deployment,
+    azure_no_version,
     bad_key,
     bad_model,
     beta_switched_off,
@@ -19,11 +22,23 @@ from trio_realtime._core.simulator._errors import (
 )
 
 if TYPE_CHECKING:
+    from trio_realtime._core.simulator._beta import Flavour
+    from trio_realtime._core.simulator._manner import BetaManner
     from trio_realtime._core.simulator._secrets import Secret
 
 _KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."
 
 _BETA_SUBPROTOCOL: Final = "openai-beta.realtime-v1"
+_BETA_HEADER: Final = "realtime=v1"
+
+Service: TypeAlias = Literal["openai", "azure", "azure-preview", "voice-live"]
+"""Whose server a path belongs to."""
+
+_SERVICES: Final[Mapping[str, Service]] = {
+    "/openai/v1/realtime": "azure",
+    "/openai/realtime": "azure-preview",
+    "/voice-live/realtime": "voice-live",
+}
 
 CLOSE_AUTHENTICATION: Final = 3000
 CLOSE_BAD_REQUEST: Final = 4000
@@ -73,6 +88,45 @@ class ClientHandshake:
         return self.header("api-key") or next(offered, None)
 
     @property
+    def organization(self) -> str | None:
+        """The organization that the client named, by header or subprotocol."""
+        return self._named("organization")
+
+    @property
+    def project(self) -> str | None:
+        """The project that the client named, by header or subprotocol."""
+        return self._named("project")
+
+    def _named(self, what: str) -> str | None:
+        prefix = f"openai-{what}."
+        offered = (each for each in self.subprotocols if each.startswith(prefix))
+        return self.header(f"openai-{what}") or next(offered, "").removeprefix(prefix) or None
+
+    @property
+    def service(self) -> Service:
+        """Whose server the path belongs to: Azure's paths have names of their own."""
+        path = self.path.rstrip("/").removesuffix("/translations")
+        return next((name for end, name in _SERVICES.items() if path.endswith(end)), "openai")
+
+    @property
+    def asks_for_beta(self) -> bool:
+        """Whether the client asks for the beta dialect, by header or subprotocol."""
+        asked = (self.header("openai-beta") or "").replace(" ", "").split(",")
+        return _BETA_HEADER in asked or _BETA_SUBPROTOCOL in self.subprotocols
+
+    @property
+    def beta(self) -> Flavour | None:
+        """Whose beta dialect the client speaks, or wants to; None for GA.
+
+        Azure's preview path and Voice Live's speak nothing else; its GA path does not speak it,
+        whatever is asked: the latter is our choice.
+        """
+        if self.service == "voice-live":
+            return "voice-live"
+        asked = self.service == "openai" and self.asks_for_beta
+        return "openai" if asked or self.service == "azure-preview" else None
+
+    @property
     def is_realtime(self) -> bool:
         """Whether the path is one of the Realtime API's, under whatever prefix."""
         return self.is_translation or self.path.rstrip("/").endswith("/realtime")
@@ -112,6 +166,7 @@ class ClientHandshake:
         now: float = 0.0,
         *,
         models: Collection[str] | None = None,
+        beta: BetaManner = "refuse",
     ) -> tuple[RefusedError, int] | None:
         """Why the session is refused after the upgrade, and the close code; None if it is not.
 
@@ -120,11 +175,11 @@ class ClientHandshake:
             secret: The ephemeral key that the client showed, if it is one of the server's.
             now: The time by which that may have expired.
             models: The only models there are; None where any will do.
+            beta: What becomes of who asks OpenAI's path for the beta dialect.
         """
-        good = api_key in (None, self.api_key) if secret is None else now < secret.due
-        if not good:
+        if not self._is_let_in(api_key, secret, now):
             return bad_key(self.api_key), CLOSE_AUTHENTICATION
-        if self.header("openai-beta") == "realtime=v1" or _BETA_SUBPROTOCOL in self.subprotocols:
+        if beta == "refuse" and self.asks_for_beta and self.service == "openai":
             return beta_switched_off(), CLOSE_BAD_REQUEST
         known = self.model or self.is_sideband or secret is not None
         if self.kind != "transcription" and not known:
@@ -133,3 +188,29 @@ class ClientHandshake:
             # Recorded on another API behind the same gateway; the close code is our choice.
             return bad_model(self.model), CLOSE_BAD_REQUEST
         return None
+
+    def _is_let_in(self, api_key: str | None, secret: Secret | None, now: float) -> bool:
+        return api_key in (None, self.api_key) if secret is None else now < secret.due
+
+    def rejection(
+        self,
+        api_key: str | None,
+        secret: Secret | None = None,
+        now: float = 0.0,
+        *,
+        models: Collection[str] | None = None,
+    ) -> tuple[int, RefusedError] | None:
+        """Why Azure refuses the upgrade, and the HTTP status; None if it does not.
+
+        The arguments are those of `refusal`.
+        """
+        service = self.service
+        if service == "openai":
+            return None
+        if not self._is_let_in(api_key, secret, now):
+            return 401, azure_bad_key()
+        if service != "azure" and not self.query.get("api-version"):
+            return 404, azure_no_version()
+        nameless = service == "azure-preview" and not self.model and self.kind == "realtime"
+        unknown = models is not None and self.model and self.model not in models
+        return (400, azure_no_deployment()) if nameless or unknown else None

@@ -46,6 +46,9 @@ def marked_translation(text: str, language: str) -> str:
     return " ".join(f"{word}-{language}" for word in text.split())
 
 
+BetaManner: TypeAlias = Literal["refuse", "speak"]
+"""What becomes of who asks OpenAI's path for the beta dialect."""
+
 EventOrder: TypeAlias = Literal["openai", "xai"]
 """Whose order a response's events come in."""
 
@@ -97,6 +100,9 @@ class Manner:
     """Whose order the events of responses come in: as xAI's compatible server sends them, audio
     precedes its transcript, `response.output_audio.done` follows `response.content_part.done`, and
     there is no `conversation.item.done`."""
+    beta: BetaManner = "refuse"
+    """What becomes of who asks for the beta dialect: as OpenAI's server of today does, or as it
+    once did. Azure's preview path and Voice Live's speak it in any case."""
     mcp_servers: Mapping[str, McpServer] = field(default_factory=dict[str, McpServer])
     """The MCP servers there are, by label. A session that names another gets an empty list."""
     translate: Translate = marked_translation
@@ -105,6 +111,8 @@ class Manner:
     def __post_init__(self) -> None:
         if self.event_order not in get_args(EventOrder):
             raise ValueError(f"event_order is 'openai' or 'xai', not {self.event_order!r}")
+        if self.beta not in get_args(BetaManner):
+            raise ValueError(f"beta is 'refuse' or 'speak', not {self.beta!r}")
         for label, server in self.mcp_servers.items():
             if type(server) is not McpServer:
                 raise TypeError(

@@ -205,6 +205,8 @@ class Responses:
     def _begin(self, reply: Reply) -> None:
         reply.begin()
         self.last_id = reply.id
+        if self._stage.beta is not None:  # there they come at the beginning
+            self._tell_rate_limits()
         if reply.conversation is not None and self._late is not None:
             reply.late, self._late = self._late, None
 
@@ -269,13 +271,18 @@ class Responses:
             self._late = late
 
     def rate_limits(self, limit: int | None, remaining: int | None) -> None:
-        """Set the rate limit and what remains of it. The next response that is done tells it."""
+        """Set the rate limit and what remains of it. The next response tells it."""
         self._meter.set(limit, remaining, self._stage.now)
         self._owes_rate_limits = True
 
     def _told(self, reply: Reply) -> None:
         stage = self._stage
         self._meter.spend(reply.given.total + reply.made.total, stage.now)
+        if stage.beta is None:
+            self._tell_rate_limits()
+
+    def _tell_rate_limits(self) -> None:
+        stage = self._stage
         if stage.manner.rate_limits or self._owes_rate_limits:
             self._owes_rate_limits = False
             stage.emit("rate_limits.updated", self._meter.rate_limits(stage.now))

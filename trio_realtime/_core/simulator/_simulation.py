@@ -12,17 +12,19 @@ from typing import Final, final
 
 from pydantic import JsonValue
 
+from trio_realtime._core.simulator._beta import BETA_PARAMETERS, Beta
 from trio_realtime._core.simulator._conversation import Conversation
 from trio_realtime._core.simulator._errors import RefusedError, session_expired, too_many_waiting
 from trio_realtime._core.simulator._frames import (
-    CLIENT_EVENTS,
+    PARAMETERS,
     ClientFrame,
+    Parameters,
     check_frame,
     frame_from_data,
 )
 from trio_realtime._core.simulator._handshake import ClientHandshake
 from trio_realtime._core.simulator._history import History
-from trio_realtime._core.simulator._json import Object, at, object_of
+from trio_realtime._core.simulator._json import Object, at, object_of, text_of
 from trio_realtime._core.simulator._manner import Manner
 from trio_realtime._core.simulator._mcp import check_servers
 from trio_realtime._core.simulator._playback import Playback
@@ -58,6 +60,7 @@ class Simulation:
         secret: Secret | None = None,
     ) -> None:
         stage = Stage(manner, letters, now=now)
+        self._known: Parameters = PARAMETERS
         session_id = stage.id("sess_")
         expires_at = int(unix_time + manner.session_seconds)
         if secret is None:
@@ -67,6 +70,9 @@ class Simulation:
         else:
             # What the backend chose for the key comes before the URL; our choice.
             stage.session = secret.session(session_id, expires_at)
+        if handshake.beta is not None:
+            stage.beta = Beta(handshake.beta, text_of(stage.session["type"]))
+            self._known = BETA_PARAMETERS
         stage.conversation = Conversation(stage.id("conv_"))
         self._stage = stage
         self._handshake = handshake
@@ -100,8 +106,9 @@ class Simulation:
 
     @property
     def session(self) -> Object:
-        """The effective session."""
-        return self._stage.session
+        """The effective session, as the client is shown it."""
+        stage = self._stage
+        return stage.session if stage.beta is None else stage.beta.session(stage.session)
 
     @property
     def conversation(self) -> Conversation:
@@ -135,7 +142,7 @@ class Simulation:
         """Greet the client, or refuse it."""
         stage, manner = self._stage, self._stage.manner
         refusal = self._handshake.refusal(
-            manner.api_key, self._secret, stage.now, models=manner.models
+            manner.api_key, self._secret, stage.now, models=manner.models, beta=manner.beta
         )
         if refusal is not None:
             error, code = refusal
@@ -143,7 +150,7 @@ class Simulation:
             return
         # Sideband: the session was created with the call.
         if not manner.omit_session_created and not self._handshake.is_sideband:
-            self.emit("session.created", {"session": stage.session})
+            stage.emit("session.created", {"session": stage.session})
         self._responses.mcp.attach(stage.session.get("tools"))
         stage.later(manner.session_seconds, self._expiry())
 
@@ -176,8 +183,8 @@ class Simulation:
         yield from ()
 
     def emit(self, type: str, fields: Mapping[str, JsonValue]) -> None:  # noqa: A002
-        """Send a server event."""
-        self._stage.emit(type, fields)
+        """Send any server event: what the dialect is makes no difference."""
+        self._stage.push(type, fields)
 
     def send_raw(self, data: str | bytes) -> None:
         """Send any message as it is."""
@@ -228,11 +235,21 @@ class Simulation:
 
     def _guarded(self, frame: ClientFrame) -> None:
         try:
-            check_frame(frame)
+            check_frame(frame, self._known)
             self._refuse_if_told(frame.type)
-            self._handlers[frame.type](frame)
+            self._handle(frame)
         except RefusedError as error:
             self._stage.refuse(error, frame.get("event_id"))
+
+    def _handle(self, frame: ClientFrame) -> None:
+        beta = self._stage.beta
+        if beta is None:
+            self._handlers[frame.type](frame)
+            return
+        asked = beta.asked(frame)
+        self._handlers[asked.type](asked)
+        if asked.type == "response.create":
+            beta.answering(self.questions[-1].reply.id)
 
     def _is_deferred(self, frame: ClientFrame) -> bool:
         if frame.type == "conversation.item.create":
@@ -262,8 +279,8 @@ class Simulation:
         Raises:
             ValueError: if there is no such type.
         """
-        if type not in CLIENT_EVENTS:
-            raise ValueError(f"there is no client event {type!r}; there are {CLIENT_EVENTS}")
+        if type not in self._known:
+            raise ValueError(f"there is no client event {type!r}; there are {tuple(self._known)}")
         self._refusals.setdefault(type, deque()).append(error)
 
     def _refuse_if_told(self, type: str) -> None:  # noqa: A002 - the wire's name
@@ -282,7 +299,7 @@ class Simulation:
         check_servers(update.get("tools"), "session.tools")
         stage.session = updated
         self.turns.session_updated()
-        self.emit("session.updated", {"session": stage.session})
+        stage.emit("session.updated", {"session": stage.session})
         self._responses.mcp.attach(stage.session.get("tools"))
 
     def speech_started(self) -> None:

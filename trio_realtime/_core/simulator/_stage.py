@@ -16,6 +16,7 @@ from typing import Final, TypeAlias, final
 
 from pydantic import JsonValue
 
+from trio_realtime._core.simulator._beta import Beta
 from trio_realtime._core.simulator._conversation import Conversation
 from trio_realtime._core.simulator._errors import RefusedError
 from trio_realtime._core.simulator._json import Object
@@ -43,7 +44,9 @@ class Stage:
         self.now: float = now
         """The newest reading of the clock."""
         self.session: Object = {}
-        """The effective session."""
+        """The effective session, as GA shows it."""
+        self.beta: Beta | None = None
+        """What becomes of events, if the client speaks the beta dialect."""
         self.conversation: Conversation = Conversation("")
         self.outbox: deque[str | bytes] = deque()
         """Messages to be sent, in order."""
@@ -57,11 +60,21 @@ class Stage:
         return prefix + self.letters(ID_LETTERS)
 
     def emit(self, type: str, fields: Mapping[str, JsonValue]) -> None:  # noqa: A002
-        """Send a server event."""
+        """Send a server event, in the session's dialect."""
+        frame = self._event(type, fields)
+        told = frame if self.beta is None else self.beta.told(frame)
+        if told is not None:
+            self.send(told)
+
+    def push(self, type: str, fields: Mapping[str, JsonValue]) -> None:  # noqa: A002
+        """Send any event: it gets an `event_id`, and is no other in any dialect."""
+        self.send(self._event(type, fields))
+
+    def _event(self, type: str, fields: Mapping[str, JsonValue]) -> Object:  # noqa: A002
         frame: Object = {"type": type}
         if not self.manner.omit_event_ids:
             frame["event_id"] = self.id("event_")
-        self.send(frame | dict(fields))
+        return frame | dict(fields)
 
     def send(self, frame: Object) -> None:
         """Send an event as it is."""

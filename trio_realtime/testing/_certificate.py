@@ -1,4 +1,4 @@
-"""A certificate for this machine, for as long as a command runs.
+"""A certificate for this machine, for as long as a server runs.
 
 This module does not know who serves with it.
 """
