@@ -10,9 +10,16 @@ from trio_realtime import (
     IncomingReplies,
     RealtimeConnection,
     Reply,
+    Transcript,
+    TranscriptCompleted,
+    TranscriptDelta,
+    TranscriptFailed,
+    TranscriptionConnection,
+    TranscriptSegment,
     UsageTotals,
     beta,
     open_realtime,
+    open_transcription,
 )
 from trio_realtime.events import (
     ClientEvent,
@@ -391,4 +398,25 @@ async def a_connection_of_the_beta_dialect(conn: BetaConnection, event: Response
         assert_type(await replies.receive(), Reply[beta.ServerEvent, beta.Response])
     await conn.send(event)  # type: ignore[arg-type]
     async with conn.respond(output_modalities=["text"]):  # type: ignore[call-arg]
+        pass
+
+
+async def a_transcription_session() -> None:
+    async with open_transcription(model="whisper-1", errors="yield") as conn:
+        assert_type(conn, TranscriptionConnection)
+        assert_type(await conn.receive(), ServerEvent)
+        async for each in conn.transcripts(until_committed=True):
+            assert_type(each, Transcript)
+            match each:
+                case TranscriptDelta(text=text) | TranscriptSegment(text=text):
+                    assert_type(text, str)
+                case TranscriptCompleted(text=text, languages=languages):
+                    assert_type(languages, tuple[str, ...])
+                case TranscriptFailed(error=error):
+                    assert_type(error.message, str | None)
+                case _:
+                    assert_never(each)
+    async with open_transcription("whisper-1"):  # type: ignore[call-arg]
+        pass
+    async with open_transcription(model="whisper-1", mirror=True):  # type: ignore[call-arg]
         pass
