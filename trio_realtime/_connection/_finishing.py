@@ -35,12 +35,14 @@ class Finishing:
         self._place: Place | None = None
         """The place of the frame that asks for the end, while it is unanswered."""
         self._entry: Entry | None = None
+        self._is_handed_over: bool = False
         self._woken: trio.lowlevel.ParkingLot = trio.lowlevel.ParkingLot()
 
     @property
     def has_begun(self) -> bool:
-        """Whether the end was asked for, or has come."""
-        return self._place is not None or self._link.pending.session_closed
+        """Whether the end was asked for, and not refused, or has come."""
+        is_asked_for = self._place is not None and self._place.result is None
+        return is_asked_for or self._link.pending.session_closed
 
     @trio.lowlevel.enable_ki_protection
     async def wait(self, event: ClientModel | Mapping[str, JsonValue]) -> None:
@@ -61,21 +63,23 @@ class Finishing:
                 assert isinstance(frame.subject, Outgoing)
                 self._place = link.pending.ask(frame.subject, self._wake)
                 self._entry = Entry([frame._replace(subject=self._place)], is_awaited=True)
-            await self._settled(self._place, self._entry)
+                self._is_handed_over = False
+            await self._settled(self._place)
 
-    async def _settled(self, place: Place, entry: Entry | None) -> None:
+    async def _settled(self, place: Place) -> None:
         link = self._link
         link.budget.waiting += 1
         link.room_changed()
         try:
             while place.result is None:
-                if place.may_go and entry is not None:
+                if place.may_go and not self._is_handed_over:
                     if link.pending.session_closed:
                         # A request of the program's own was first.
                         self._take_back(place)
                         return
-                    link.outbox.add(entry)
-                    entry = None
+                    assert self._entry is not None
+                    link.outbox.add(self._entry)
+                    self._is_handed_over = True
                 await self._wait_a_while(place)
         except (trio.Cancelled, KeyboardInterrupt):
             # Not taken yet: nothing is sent, and there is more to be said. Taken: it goes out, and

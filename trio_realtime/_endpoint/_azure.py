@@ -131,6 +131,8 @@ class AzureEndpoint:
         return self._handshake(target, secret)
 
     def _handshake(self, target: Target, secret: str | None) -> Handshake:
+        if target.dialect == "translation":
+            raise ValueError("Azure has no translation sessions: open them with an OpenAIEndpoint")
         if self.deployment is not None and target.model != self.deployment:
             raise ValueError(
                 f"this AzureEndpoint has deployment={self.deployment!r}, which counts as the "

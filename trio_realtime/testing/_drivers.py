@@ -128,7 +128,7 @@ class Drivers:
         of the words before the turn is committed, and so before its item is there.
 
         A translation has no turns: there it is as if the client had sent that speech, behind the
-        audio that it has sent.
+        audio that it has sent, and silence until it is translated.
 
         Args:
             text: What the user says. Several, in one buffer, are joined by blanks.

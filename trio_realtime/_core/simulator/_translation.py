@@ -76,6 +76,7 @@ class Translation:
         self._interpreter = Interpreter()
         self._is_running = False
         self._is_ending = False
+        self._is_driven = False
         self._has_spoken = False
         self._refusals: dict[str, deque[RefusedError]] = {}
         self._handlers: Mapping[str, Callable[[ClientFrame], None]] = {
@@ -206,8 +207,12 @@ class Translation:
         self._go_on()
 
     def hears(self, text: str, ms: float | None) -> None:
-        """Let somebody say something, behind the audio that was sent."""
+        """Let somebody say something, behind the audio that was sent, and then be silent.
+
+        Until it is translated, that is: no more audio is needed for it.
+        """
         if not self._is_ending:
+            self._is_driven = True
             self._interpreter.hear(text, ms)
             self._go_on()
 
@@ -228,15 +233,20 @@ class Translation:
         return self._is_ending or self._interpreter.has_frame
 
     @property
+    def _goes_on(self) -> bool:
+        to_the_end = self._is_ending or self._is_driven
+        return self._interpreter.has_frame or (to_the_end and not self._interpreter.is_done)
+
+    @property
     def _frame_seconds(self) -> float:
         return FRAME_MS / 1000 / self._stage.manner.pace.audio_speed
 
     def _run(self) -> Iterator[float]:
         interpreter = self._interpreter
-        while interpreter.has_frame or (self._is_ending and not interpreter.is_done):
+        while self._goes_on:
             self._tell(interpreter.interpret(self._translate))
             yield self._frame_seconds
-        self._is_running = False
+        self._is_running = self._is_driven = False
         if self._is_ending:
             self.emit("session.closed", {})
             self.close(CLOSE_DONE, "")
