@@ -244,6 +244,7 @@ async def test_a_sideband_mirrors_what_happens_from_now_on(
 ) -> None:
     with trio.fail_after(MINUTES):
         async with SimulatedServer() as server:
+            server.create_call(call_id="rtc_1")
             async with open_realtime(
                 call_id="rtc_1", endpoint=server.endpoint, mirror=True
             ) as conn:

@@ -34,13 +34,13 @@ from typing import TYPE_CHECKING, Final, Protocol, final
 from trio_realtime._core._cancels import Cancels
 from trio_realtime._core._detection import DETECTION, note_detection
 from trio_realtime._core._doubts import Doubts
+from trio_realtime._core._event import Event
 from trio_realtime._core._outgoing import TAGS, text_at
 from trio_realtime._core._recent import RecentIds
 from trio_realtime._core._responses import NAMELESS
 from trio_realtime._core._verdict import says_busy
 
 if TYPE_CHECKING:
-    from trio_realtime._core._event import Event
     from trio_realtime._core._gate import Gate, Ticket
     from trio_realtime._core._outgoing import Outgoing
     from trio_realtime._core._pending import Pending
