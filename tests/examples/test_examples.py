@@ -245,6 +245,30 @@ async def test_the_transcription_example_says_how_it_is_called() -> None:
     assert done.stderr.decode() == "usage: 10_transcription.py FILE.wav...\n"
 
 
+async def test_the_translation_example_reads_while_it_speaks(tmp_path: Path) -> None:
+    translated = tmp_path / "translated.wav"
+    program = str(EXAMPLES / "11_translation.py")
+    said = await said_by(program, "es", str(QUESTION), str(translated))
+    *words, length = said.splitlines()
+    # Two tasks tell them: in any order.
+    heard, spoken = sorted(words)
+    assert re.fullmatch(r"heard: word1( word\d)+", heard)
+    assert re.fullmatch(r"said: word1-es( word\d-es)+", spoken)
+    with wave.open(str(translated)) as file:
+        seconds = file.getnframes() / file.getframerate()
+    assert length == f"{seconds:.1f} s of speech in {translated}"
+
+
+async def test_the_translation_example_says_how_it_is_called() -> None:
+    done = await trio.run_process(
+        [sys.executable, str(EXAMPLES / "11_translation.py")], capture_stderr=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.decode() == (
+        "usage: 11_translation.py LANGUAGE QUESTION.wav TRANSLATED.wav\n"
+    )
+
+
 def test_the_readmes_first_program_is_the_first_example() -> None:
     first = (EXAMPLES / "01_text.py").read_text(encoding="utf-8")
     assert programs()[0] == first
