@@ -7,12 +7,11 @@ import sys
 
 import trio
 
-from trio_realtime import TranslationConnection, open_translation
+from trio_realtime import TranslationView, open_translation
 from trio_realtime.audio import bytes_from_ms, chunks_of, pcm_from_wav, wav_from_pcm
 
 
-async def show(what: str, conn: TranslationConnection) -> None:
-    words = conn.input_transcript() if what == "heard" else conn.transcript()
+async def show(what: str, words: TranslationView[str]) -> None:
     text = "".join([piece async for piece in words])
     print(f"{what}: {text.strip()}")
 
@@ -23,8 +22,8 @@ async def main(language: str, question: str, translated: str) -> None:
     async with open_translation("gpt-realtime-translate", language) as conn:
         await conn.session.update(transcription={"model": "gpt-realtime-whisper"})
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(show, "heard", conn)
-            nursery.start_soon(show, "said", conn)
+            nursery.start_soon(show, "heard", conn.input_transcript())
+            nursery.start_soon(show, "said", conn.transcript())
 
             @nursery.start_soon
             async def speak() -> None:
@@ -44,4 +43,4 @@ async def main(language: str, question: str, translated: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 4:
         sys.exit("usage: 11_translation.py LANGUAGE QUESTION.wav TRANSLATED.wav")
-    trio.run(main, *sys.argv[1:])
+    trio.run(main, sys.argv[1], sys.argv[2], sys.argv[3])

@@ -16,10 +16,13 @@ from trio_realtime import (
     TranscriptFailed,
     TranscriptionConnection,
     TranscriptSegment,
+    TranslationConnection,
     UsageTotals,
     beta,
     open_realtime,
     open_transcription,
+    open_translation,
+    translation,
 )
 from trio_realtime.events import (
     ClientEvent,
@@ -398,6 +401,39 @@ async def a_connection_of_the_beta_dialect(conn: BetaConnection, event: Response
         assert_type(await replies.receive(), Reply[beta.ServerEvent, beta.Response])
     await conn.send(event)  # type: ignore[arg-type]
     async with conn.respond(output_modalities=["text"]):  # type: ignore[call-arg]
+        pass
+
+
+async def a_translation() -> None:
+    async with open_translation("gpt-realtime-translate", "es", errors="yield") as conn:
+        assert_type(conn, TranslationConnection)
+        assert_type(await conn.receive(), translation.ServerEvent)
+        async for event in conn:
+            match event:
+                case translation.SessionOutputAudioDelta(delta=pcm):
+                    assert_type(pcm, bytes)
+                case translation.SessionCreated(session=session):
+                    assert_type(session, translation.TranslationSession)
+                case (
+                    translation.SessionUpdated()
+                    | translation.SessionClosed()
+                    | translation.SessionInputTranscriptDelta()
+                    | translation.SessionOutputTranscriptDelta()
+                    | translation.Error()
+                ):
+                    pass
+                case translation.UnknownEvent() | translation.InvalidEvent():
+                    pass
+                case _:
+                    assert_never(event)
+        async for chunk in conn.audio():
+            assert_type(chunk, bytes)
+        assert_type(await conn.transcript().receive(), str)
+        assert_type(await conn.session.update(language="fi"), translation.TranslationSession)
+        assert_type(await conn.request(translation.SessionClose()), translation.ServerEvent)
+        await conn.send(ResponseCreate())  # type: ignore[arg-type]
+        assert_type(await conn.finish(), None)
+    async with open_translation(language="es"):  # type: ignore[call-arg]
         pass
 
 

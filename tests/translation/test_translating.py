@@ -68,7 +68,7 @@ async def test_a_translation_is_opened_at_its_own_path_and_in_its_own_dialect(
 
 
 async def test_only_what_is_given_is_asked_for(autojump_clock: object) -> None:
-    into_es: JsonValue = {"audio": {"output": {"language": "es"}}}
+    into_es: dict[str, JsonValue] = {"audio": {"output": {"language": "es"}}}
     assert await asked_for("es") == into_es
     assert await asked_for(session=into_es) == into_es
     assert await asked_for("es", into_es) == into_es
@@ -89,7 +89,7 @@ async def test_only_what_is_given_is_asked_for(autojump_clock: object) -> None:
 
 
 async def test_a_language_is_named_once(autojump_clock: object) -> None:
-    session: JsonValue = {"audio": {"output": {"language": "es"}}}
+    session: dict[str, JsonValue] = {"audio": {"output": {"language": "es"}}}
     for language, given, complaint in (
         (None, None, "no language to translate into: give language="),
         ("", None, "no language to translate into: give language="),
