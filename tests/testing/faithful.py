@@ -103,7 +103,7 @@ def _check_whole(frame: Frame, dialect: Dialect, served: Served) -> None:
         validator.validate(frame)
     if dialect != "ga" and (inventory := _inventory(dialect)) and kind not in _BEYOND[dialect]:
         required, known = inventory[kind]
-        less, more = _OTHERWISE.get((dialect, kind), (frozenset(), frozenset()))
+        less, more = _OTHERWISE.get((dialect, kind), (set[str](), set[str]()))
         assert required - less <= frame.keys() <= (known - less) | more, f"{kind}: {frame}"
     session = frame.get("session")
     if not isinstance(session, dict) or session.get("type", "realtime") != "transcription":

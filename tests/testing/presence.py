@@ -35,6 +35,9 @@ _OF_THE_CLIENT: Final = ("session.tools[]",)
 # Of transcriptions, where a session includes them or has a model for them: none that is recorded.
 _ASKED_FOR: Final = {"logprobs", "languages"}
 
+# What had a type that no sample has, even where only counts are kept.
+_NEVER_SAMPLED: Final = {"semantic_vad"}
+
 # Null out of band. No recording has such a response: our choice, and the table of evidence says so.
 _NULL_BY_CHOICE: Final = {("response", "conversation_id")}
 
@@ -164,7 +167,7 @@ def oddities(frame: Frame, served: Served = "ga") -> Iterator[str]:
         by_type = recorded.get((kind, path), {})
         members = by_type.get(_type_of(value))
         always, known = counted.get((kind, path), (frozenset[str](), frozenset[str]()))
-        if members is None and by_type:
+        if members is None and (by_type or _type_of(value) in _NEVER_SAMPLED):
             continue  # of a type that no sample was: a format without a rate, another detection
         if members is not None:
             always |= {name for name, count in members.present.items() if count == members.objects}

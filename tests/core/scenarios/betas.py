@@ -70,6 +70,13 @@ def _() -> Outcome:
     return outcome_of(frames)
 
 
+@proves("beta-unknown-value")
+def _() -> Outcome:
+    frames = BetaClient().update(voice="nobody")
+    assert error_of(frames)["param"] == "session.voice"
+    return outcome_of(frames)
+
+
 @proves("beta-modalities")
 def _() -> Outcome:
     return outcome_of(BetaClient().update(modalities=["audio"]))

@@ -26,7 +26,7 @@ from trio_realtime._core.simulator._beta_shape import (
     nested,
 )
 from trio_realtime._core.simulator._checks import Check, free, number, text
-from trio_realtime._core.simulator._errors import wrong_session
+from trio_realtime._core.simulator._errors import RefusedError, wrong_session
 from trio_realtime._core.simulator._frames import PARAMETERS, ClientFrame, Parameters
 from trio_realtime._core.simulator._json import Object, at, object_of, objects_of, text_of
 
@@ -63,10 +63,6 @@ _REQUESTS: Final[Object] = {
 
 _ASKED_MAX: Final = 1000
 """Of how many responses what they were asked for is remembered; the oldest go first."""
-
-
-_TEXTS: Final = ("message", "param")
-"""What of an error names settings."""
 
 
 def _anything(value: JsonValue, where: str) -> None:
@@ -137,7 +133,6 @@ class Beta:
             "response": self._response,
             "item": flat_item,
             "part": flat_part,
-            "error": _error,
         }
 
     @property
@@ -280,6 +275,13 @@ def _emptied(part: Object) -> Object:
     return {**part, "text": ""} if part["type"] == "text" else part
 
 
-def _error(error: Object) -> Object:
-    texts = {name: flat_text(text_of(error[name])) for name in _TEXTS if error.get(name)}
-    return {**error, **texts}
+def flat_refusal(error: RefusedError) -> RefusedError:
+    """A refusal of GA's, with the names that the settings have here."""
+    param = None if error.param is None else flat_text(error.param)
+    return RefusedError(
+        error.code,
+        flat_text(error.message),
+        param=param,
+        type=error.type,
+        names_event=error.names_event,
+    )

@@ -96,6 +96,16 @@ BETA_ROWS: Final = (
         variant="beta",
     ),
     Row(
+        id="beta-unknown-value",
+        cause="session.update",
+        when="in the beta dialect, with a value that GA refuses too: the error calls the setting "
+        "what it is called here",
+        outcome=("error(invalid_value)",),
+        evidence="our choice",
+        source="the errors of the beta were not recorded",
+        variant="beta",
+    ),
+    Row(
         id="beta-modalities",
         cause="session.update",
         when="in the beta dialect, with `modalities` that are not text, or audio and text",

@@ -106,7 +106,10 @@ class ClientHandshake:
     def service(self) -> Service:
         """Whose server the path belongs to: Azure's paths have names of their own."""
         path = self.path.rstrip("/").removesuffix("/translations")
-        return next((name for end, name in _SERVICES.items() if path.endswith(end)), "openai")
+        for end, service in _SERVICES.items():
+            if path.endswith(end):
+                return service
+        return "openai"
 
     @property
     def asks_for_beta(self) -> bool:

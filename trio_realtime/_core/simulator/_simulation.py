@@ -12,7 +12,7 @@ from typing import Final, final
 
 from pydantic import JsonValue
 
-from trio_realtime._core.simulator._beta import BETA_PARAMETERS, Beta
+from trio_realtime._core.simulator._beta import BETA_PARAMETERS, Beta, flat_refusal
 from trio_realtime._core.simulator._conversation import Conversation
 from trio_realtime._core.simulator._errors import RefusedError, session_expired, too_many_waiting
 from trio_realtime._core.simulator._frames import (
@@ -247,7 +247,10 @@ class Simulation:
             self._handlers[frame.type](frame)
             return
         asked = beta.asked(frame)
-        self._handlers[asked.type](asked)
+        try:
+            self._handlers[asked.type](asked)
+        except RefusedError as error:
+            raise flat_refusal(error) from error
         if asked.type == "response.create":
             beta.answering(self.questions[-1].reply.id)
 
