@@ -36,7 +36,10 @@ _OF_THE_CLIENT: Final = ("session.tools[]",)
 _ASKED_FOR: Final = {"logprobs", "languages"}
 
 # What had a type that no sample has, even where only counts are kept.
-_NEVER_SAMPLED: Final = {"semantic_vad"}
+_NEVER_SAMPLED: Final = {
+    *("semantic_vad", "mcp_list_tools"),
+    *("mcp_approval_request", "mcp_approval_response", "mcp_call"),
+}
 
 # Null out of band. No recording has such a response: our choice, and the table of evidence says so.
 _NULL_BY_CHOICE: Final = {("response", "conversation_id")}
