@@ -194,9 +194,6 @@ def test_a_key_brings_its_session_along() -> None:
     (created,) = Listener(query="", secret=secret, headers=bearer).opening
     assert at(created, "session", "model") == "gpt-of-the-backend"
     assert at(created, "session", "audio", "output", "language") == "fi"
-    other = Secret("ek_2", 60.0, "realtime", "gpt-realtime", {"type": "realtime"})
-    (created,) = Listener(secret=other).opening
-    assert at(created, "session", "model") == "gpt-realtime-translate"
 
 
 def test_a_wrong_key_is_refused_as_in_a_conversation() -> None:

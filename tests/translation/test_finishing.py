@@ -273,6 +273,20 @@ async def test_an_end_that_cannot_be_read_is_an_end(autojump_clock: object) -> N
         assert last.type == "<invalid>"
 
 
+@pytest.mark.parametrize("half_seconds", range(14))
+async def test_a_deadline_at_any_time_neither_asks_twice_nor_loses_a_word(
+    half_seconds: int, autojump_clock: object
+) -> None:
+    async with facing(says_two_words_and_closes) as (conn, peer):
+        said = conn.transcript()
+        for _ in range(3):
+            with trio.move_on_after(half_seconds / 2):
+                await conn.finish()
+        await conn.finish()
+        assert "".join([piece async for piece in said]) == "to ord"
+        assert peer.received.count("session.close") == 1
+
+
 async def test_ctrl_c_while_finishing_leaves_the_block() -> None:
     async def interrupts(peer: Peer) -> None:
         del peer

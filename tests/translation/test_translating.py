@@ -175,6 +175,18 @@ async def test_audio_goes_out_in_the_words_of_the_dialect(autojump_clock: object
         assert {frame.type for frame in frames} == {"session.input_audio_buffer.append"}
 
 
+async def test_the_other_library_carries_translations_too(autojump_clock: object) -> None:
+    pytest.importorskip("websockets.trio")
+    async with SimulatedServer() as server:
+        async with open_translation(
+            MODEL, "nb", endpoint=server.endpoint, transport="websockets", errors="yield"
+        ) as conn:
+            server.sessions[0].hears("sea")
+            said = conn.transcript()
+            await conn.finish()
+            assert [piece async for piece in said] == ["sea-nb"]
+
+
 async def test_a_view_asked_for_again_is_the_same_and_knows_nothing_of_before(
     autojump_clock: object,
 ) -> None:

@@ -61,15 +61,14 @@ class Translation:
         secret: Secret | None = None,
     ) -> None:
         stage = Stage(manner, letters, now=now)
-        stage.session = initial_translation(
-            id=stage.id("sess_"),
-            model=handshake.model,
-            expires_at=int(unix_time + manner.session_seconds),
-        )
-        if secret is not None and secret.kind == "translation":
+        session_id, expires_at = stage.id("sess_"), int(unix_time + manner.session_seconds)
+        if secret is None:
+            stage.session = initial_translation(
+                id=session_id, model=handshake.model, expires_at=expires_at
+            )
+        else:
             # What the backend chose for the key comes before the URL; our choice.
-            asked: Object = {"audio": object_of(secret.update.get("audio"))}
-            stage.session = updated_translation({**stage.session, "model": secret.model}, asked)
+            stage.session = secret.session(session_id, expires_at)
         self._stage = stage
         self._handshake = handshake
         self._secret = secret
