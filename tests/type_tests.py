@@ -368,6 +368,9 @@ async def the_dialect_tells_the_connection(dialect: Literal["ga", "beta"]) -> No
         assert_type(conn, RealtimeConnection)
     async with open_realtime("m", dialect="beta", session=beta.SessionConfig()) as old:
         assert_type(old, BetaConnection)
+    config = beta.TranscriptionSessionConfig()
+    async with open_realtime(dialect="beta", intent="transcription", session=config) as heard:
+        assert_type(heard, BetaConnection)
     async with open_realtime("m", dialect=dialect) as either:
         assert_type(either, RealtimeConnection | BetaConnection)
     async with open_realtime("m", dialect="beta", options=3):  # type: ignore[call-overload]

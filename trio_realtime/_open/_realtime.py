@@ -95,7 +95,10 @@ def open_realtime(
     call_id: str | None = None,
     endpoint: Endpoint | None = None,
     dialect: Literal["beta"],
-    session: beta.SessionConfig | Mapping[str, JsonValue] | None = None,
+    intent: Literal["transcription"] | None = None,
+    session: (
+        beta.SessionConfig | beta.TranscriptionSessionConfig | Mapping[str, JsonValue] | None
+    ) = None,
     mirror: bool = False,
     **reach: Unpack[Reach],
 ) -> AbstractAsyncContextManager[BetaConnection, bool | None]: ...
@@ -117,7 +120,8 @@ async def open_realtime(
     call_id: str | None = None,
     endpoint: Endpoint | None = None,
     dialect: Literal["ga", "beta"] = "ga",
-    session: RealtimeSessionConfig | beta.SessionConfig | Mapping[str, JsonValue] | None = None,
+    intent: Literal["transcription"] | None = None,
+    session: object = None,
     mirror: bool = False,
     **reach: Unpack[Reach],
 ) -> AsyncGenerator[RealtimeConnection | BetaConnection]:
@@ -152,6 +156,9 @@ async def open_realtime(
         dialect: What the server speaks: `"ga"`, or `"beta"`, which OpenAI has switched off; Azure
             with an `api_version`, Azure Voice Live and some compatible servers still want it. Then
             the connection is a `BetaConnection`.
+        intent: In the beta dialect, `"transcription"` in place of a model opens a transcription
+            session; its `session=` is a `beta.TranscriptionSessionConfig`. In GA that is
+            `open_transcription()`.
         session: The session's first configuration. `"type": "realtime"` is added when it names
             no type; in the beta dialect nothing is added.
         errors: What to do with the server's `error` events about frames you sent without waiting:
@@ -185,9 +192,15 @@ async def open_realtime(
         raise ValueError(
             f'dialect must be "ga" or "beta", not {dialect!r}; open_translation() translates'
         )
+    if intent is not None and dialect != "beta":
+        raise ValueError(
+            'intent is for dialect="beta": open_transcription() opens a transcription session'
+        )
     if endpoint is None:
         endpoint = endpoint_from_environment(os.environ)
-    target = target_from_arguments(endpoint, model=model, call_id=call_id, dialect=dialect)
+    target = target_from_arguments(
+        endpoint, model=model, call_id=call_id, intent=intent, dialect=dialect
+    )
     connection: type[RealtimeConnection | BetaConnection] = RealtimeConnection
     if dialect == "beta":
         from trio_realtime._open._beta import BetaConnection
@@ -199,6 +212,9 @@ async def open_realtime(
     conn = connection(link)
     # The overloads see to it that a configuration is of its dialect; a wrong one does not validate.
     update = cast("Callable[[object], Awaitable[object]]", conn.session.update)
+    if intent is not None:
+        transcription = cast("BetaConnection", conn).transcription_session
+        update = cast("Callable[[object], Awaitable[object]]", transcription.update)
     async with open_link(
         link,
         connect,
