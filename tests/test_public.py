@@ -19,6 +19,7 @@ MODULES = (
     "trio_realtime.beta",
     "trio_realtime.errors",
     "trio_realtime.events",
+    "trio_realtime.rest",
     "trio_realtime.testing",
     "trio_realtime.translation",
     "trio_realtime.types",
@@ -96,6 +97,7 @@ def test_importing_loads_neither_a_websocket_library_nor_what_only_some_programs
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     unused = {
+        "anyio", "httpcore2", "httpx2", "trio_realtime.rest",
         "asyncio", "email", "h11", "http", "importlib.metadata", "rich",
         "trio_realtime._core.cassette", "trio_realtime._core.matching",
         "trio_realtime._core.simulator", "trio_realtime._transport._client", "trio_realtime.beta",

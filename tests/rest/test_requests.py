@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeAlias
 
 import pytest
 from pydantic import JsonValue
@@ -21,89 +21,89 @@ from trio_realtime.types import RealtimeSessionConfig, TranscriptionSessionConfi
 OFFER: Final = "v=0\r\nm=audio 9 RTP/AVP 0\r\n"
 SERVER: Final = "http://localhost"
 
-Asking = Callable[[RestClient], Awaitable[object]]
+Asking: TypeAlias = Callable[[RestClient], Awaitable[object]]
 
 
-@pytest.mark.parametrize(
-    ("ask", "path", "body"),
-    [
-        (lambda rest: rest.client_secrets.create(), "client_secrets", {}),
-        (
-            lambda rest: rest.client_secrets.create({"model": "m"}, expires_after=60),
-            "client_secrets",
-            {
-                "session": {"type": "realtime", "model": "m"},
-                "expires_after": {"anchor": "created_at", "seconds": 60},
-            },
+IN_JSON: Final[list[tuple[Asking, str, JsonValue]]] = [
+    (lambda rest: rest.client_secrets.create(), "client_secrets", {}),
+    (
+        lambda rest: rest.client_secrets.create({"model": "m"}, expires_after=60),
+        "client_secrets",
+        {
+            "session": {"type": "realtime", "model": "m"},
+            "expires_after": {"anchor": "created_at", "seconds": 60},
+        },
+    ),
+    (
+        lambda rest: rest.client_secrets.create(
+            WritingConfig(), expires_after=ExpiresAfter(seconds=10)
         ),
-        (
-            lambda rest: rest.client_secrets.create(
-                WritingConfig(), expires_after=ExpiresAfter(seconds=10)
+        "client_secrets",
+        {
+            "session": {"type": "transcription"},
+            "expires_after": {"anchor": "created_at", "seconds": 10},
+        },
+    ),
+    (
+        lambda rest: rest.client_secrets.create(
+            {"type": "transcription", "new": None}, expires_after={"hours": 1}
+        ),
+        "client_secrets",
+        {"session": {"type": "transcription", "new": None}, "expires_after": {"hours": 1}},
+    ),
+    (
+        lambda rest: rest.translations.client_secrets.create(
+            TranslationSessionConfig(
+                model="m",
+                audio=TranslationAudio(output=TranslationAudioOutput(language="es")),
             ),
-            "client_secrets",
-            {
-                "session": {"type": "transcription"},
-                "expires_after": {"anchor": "created_at", "seconds": 10},
-            },
+            expires_after=600,
         ),
-        (
-            lambda rest: rest.client_secrets.create(
-                {"type": "transcription", "new": None}, expires_after={"hours": 1}
-            ),
-            "client_secrets",
-            {"session": {"type": "transcription", "new": None}, "expires_after": {"hours": 1}},
+        "translations/client_secrets",
+        {
+            "session": {"model": "m", "audio": {"output": {"language": "es"}}},
+            "expires_after": {"anchor": "created_at", "seconds": 600},
+        },
+    ),
+    (
+        lambda rest: rest.translations.client_secrets.create({"model": "m"}),
+        "translations/client_secrets",
+        {"session": {"model": "m"}},
+    ),
+    (
+        lambda rest: rest.calls.accept("rtc_1", RealtimeSessionConfig(tracing=None)),
+        "calls/rtc_1/accept",
+        {"type": "realtime", "tracing": None},
+    ),
+    (
+        lambda rest: rest.calls.accept("rtc_1", {"instructions": "Hï"}),
+        "calls/rtc_1/accept",
+        {"type": "realtime", "instructions": "Hï"},
+    ),
+    (lambda rest: rest.calls.reject("rtc_1"), "calls/rtc_1/reject", {}),
+    (lambda rest: rest.calls.reject("rtc_1", 486), "calls/rtc_1/reject", {"status_code": 486}),
+    (
+        lambda rest: rest.calls.refer("rtc_1", "tel:+1"),
+        "calls/rtc_1/refer",
+        {"target_uri": "tel:+1"},
+    ),
+    (lambda rest: rest.beta.sessions.create(), "sessions", {}),
+    (
+        lambda rest: rest.beta.sessions.create(SessionConfig(modalities=["text"])),
+        "sessions",
+        {"modalities": ["text"]},
+    ),
+    (
+        lambda rest: rest.beta.transcription_sessions.create(
+            TranscriptionSessionConfig(turn_detection=None)
         ),
-        (
-            lambda rest: rest.translations.client_secrets.create(
-                TranslationSessionConfig(
-                    model="m",
-                    audio=TranslationAudio(output=TranslationAudioOutput(language="es")),
-                ),
-                expires_after=600,
-            ),
-            "translations/client_secrets",
-            {
-                "session": {"model": "m", "audio": {"output": {"language": "es"}}},
-                "expires_after": {"anchor": "created_at", "seconds": 600},
-            },
-        ),
-        (
-            lambda rest: rest.translations.client_secrets.create({"model": "m"}),
-            "translations/client_secrets",
-            {"session": {"model": "m"}},
-        ),
-        (
-            lambda rest: rest.calls.accept("rtc_1", RealtimeSessionConfig(tracing=None)),
-            "calls/rtc_1/accept",
-            {"type": "realtime", "tracing": None},
-        ),
-        (
-            lambda rest: rest.calls.accept("rtc_1", {"instructions": "Hï"}),
-            "calls/rtc_1/accept",
-            {"type": "realtime", "instructions": "Hï"},
-        ),
-        (lambda rest: rest.calls.reject("rtc_1"), "calls/rtc_1/reject", {}),
-        (lambda rest: rest.calls.reject("rtc_1", 486), "calls/rtc_1/reject", {"status_code": 486}),
-        (
-            lambda rest: rest.calls.refer("rtc_1", "tel:+1"),
-            "calls/rtc_1/refer",
-            {"target_uri": "tel:+1"},
-        ),
-        (lambda rest: rest.beta.sessions.create(), "sessions", {}),
-        (
-            lambda rest: rest.beta.sessions.create(SessionConfig(modalities=["text"])),
-            "sessions",
-            {"modalities": ["text"]},
-        ),
-        (
-            lambda rest: rest.beta.transcription_sessions.create(
-                TranscriptionSessionConfig(turn_detection=None)
-            ),
-            "transcription_sessions",
-            {"turn_detection": None},
-        ),
-    ],
-)
+        "transcription_sessions",
+        {"turn_detection": None},
+    ),
+]
+
+
+@pytest.mark.parametrize(("ask", "path", "body"), IN_JSON)
 async def test_what_is_asked_for_in_json(ask: Asking, path: str, body: JsonValue) -> None:
     async with asking() as (rest, server):
         await ask(rest)
@@ -358,19 +358,19 @@ async def test_an_id_that_is_none_is_refused_before_anything_is_asked(
     assert server.asked == []
 
 
-@pytest.mark.parametrize(
-    ("ask", "kind", "complaint"),
-    [
-        (lambda rest: rest.calls.hangup(7), TypeError, "call_id must be a str, not int"),
-        (lambda rest: rest.calls.create(b"v=0"), TypeError, "sdp must be a str, not bytes"),
-        (lambda rest: rest.calls.create(""), ValueError, "sdp is empty"),
-        (lambda rest: rest.calls.create(OFFER, "m"), TypeError, "a mapping, not str"),
-        (lambda rest: rest.calls.accept("rtc_1", None), TypeError, "a mapping, not NoneType"),
-        (lambda rest: rest.calls.refer("rtc_1", " "), ValueError, "such as tel:"),
-        (lambda rest: rest.client_secrets.create(["m"]), TypeError, "a mapping, not list"),
-        (lambda rest: rest.client_secrets.create({"a": b"b"}), TypeError, "bytes is not JSON"),
-    ],
-)
+MISTAKES: Final[list[tuple[Asking, type[Exception], str]]] = [
+    (lambda rest: rest.calls.hangup(7), TypeError, "call_id must be a str, not int"),  # type: ignore[arg-type]
+    (lambda rest: rest.calls.create(b"v=0"), TypeError, "sdp must be a str, not bytes"),  # type: ignore[arg-type]
+    (lambda rest: rest.calls.create(""), ValueError, "sdp is empty"),
+    (lambda rest: rest.calls.create(OFFER, "m"), TypeError, "a mapping, not str"),  # type: ignore[arg-type]
+    (lambda rest: rest.calls.accept("rtc_1", None), TypeError, "a mapping, not NoneType"),  # type: ignore[arg-type]
+    (lambda rest: rest.calls.refer("rtc_1", " "), ValueError, "such as tel:"),
+    (lambda rest: rest.client_secrets.create(["m"]), TypeError, "a mapping, not list"),  # type: ignore[arg-type]
+    (lambda rest: rest.client_secrets.create({"a": b"b"}), TypeError, "bytes is not JSON"),  # type: ignore[dict-item]
+]
+
+
+@pytest.mark.parametrize(("ask", "kind", "complaint"), MISTAKES)
 async def test_bad_arguments_are_told_before_anything_is_asked(
     ask: Asking, kind: type[Exception], complaint: str
 ) -> None:

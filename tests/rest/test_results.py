@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 import pytest
@@ -14,13 +14,11 @@ from tests.core.simulated import at
 from tests.rest.servers import KEY, SECRET, Behaviour, asking, error, hang_up, said
 from tests.wire import canonical, needs_recordings, shared_lines, unknown_things
 from trio_realtime import AuthenticationError, Options, RestError
-from trio_realtime.rest import Call, ClientSecret, RestClient
+from trio_realtime.rest import Call, ClientSecret
 from trio_realtime.rest._models import TranslationClientSecret
 from trio_realtime.types import Session
 
 OFFER: Final = "v=0\r\nm=audio 9 RTP/AVP 0\r\n"
-
-Asking = Callable[[RestClient], Awaitable[object]]
 
 
 async def test_a_key_comes_with_its_end_and_its_session() -> None:

@@ -128,7 +128,7 @@ class Requests:
                 delay = self._delay(error, question, retry)
                 if delay is None:
                     if uncertain:
-                        raise _in_doubt(error) from error
+                        raise _in_doubt(error) from error.__cause__
                     raise
                 uncertain |= isinstance(error, RestError) and error.uncertain
                 LOGGER.warning("asking again in %.1f s: %s", delay, error)
@@ -193,9 +193,9 @@ class Requests:
         )
 
 
-def _in_doubt(error: ConnectError | RestError) -> RestError | AuthenticationError:
-    """Make the error of a request of which an earlier attempt may have been acted upon."""
-    if isinstance(error, AuthenticationError):
+def _in_doubt(error: ConnectError | RestError) -> ConnectError | RestError:
+    """The error of a request of which an earlier attempt may have been acted upon."""
+    if isinstance(error, AuthenticationError) or (isinstance(error, RestError) and error.uncertain):
         return error
     before = "an earlier attempt was left without an answer, and then:"
     if isinstance(error, ConnectError):

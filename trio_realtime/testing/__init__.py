@@ -8,7 +8,6 @@ from trio_realtime._core.cassette import CassetteError, CassetteSecretError
 from trio_realtime._core.simulator import (
     Action,
     CallMcp,
-    CallState,
     CallTool,
     ClientFrame,
     ClientHandshake,
@@ -64,7 +63,6 @@ __all__ = [
     "Action",
     "Answer",
     "CallMcp",
-    "CallState",
     "CallTool",
     "CassetteError",
     "CassetteSecretError",

@@ -4,12 +4,7 @@ Nothing here knows Trio, a clock, a socket or a random source: `trio_realtime.te
 """
 
 from trio_realtime._core.simulator._beta_keys import create_beta_session
-from trio_realtime._core.simulator._calls import (
-    Calls,
-    CallState,
-    SimulatedCall,
-    call_not_found,
-)
+from trio_realtime._core.simulator._calls import Calls, SimulatedCall, call_not_found
 from trio_realtime._core.simulator._conversation import Conversation, Entry
 from trio_realtime._core.simulator._echo import default_reply
 from trio_realtime._core.simulator._errors import RefusedError, bad_key, missing_parameter
@@ -50,7 +45,6 @@ __all__ = [
     "Action",
     "BetaManner",
     "CallMcp",
-    "CallState",
     "CallTool",
     "Calls",
     "ClientFrame",
