@@ -23,6 +23,7 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)  # from the classifiers
 OPENAI_ENV = ROOT / ".nox" / f"openai-python-{sys.version_info.major}.{sys.version_info.minor}"
 OPENAI_READY: list[str] = []  # the interpreter of OPENAI_ENV, once this run has prepared it
+PARALLEL = ("-n", "auto", "--dist", "worksteal")
 MEASURED: list[str] = []  # the interpreters whose coverage this run has measured
 
 
@@ -91,7 +92,10 @@ def tests(session: nox.Session) -> None:
         for stale in (*ROOT.glob(".coverage"), *ROOT.glob(".coverage.*")):
             stale.unlink()
     MEASURED.append(str(session.python))
-    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=openai_python(session))
+    session.run(
+        *("coverage", "run", "-m", "pytest", *PARALLEL, *session.posargs),
+        env=openai_python(session),
+    )
     if not session.posargs:  # a part of the suite covers a part of the package
         session.notify("cover")
 
@@ -127,7 +131,17 @@ def minimums(session: nox.Session) -> None:
         "--resolution=lowest-direct",
         *("--python", str(Path(session.bin) / "python")),
     )
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session(default=False)
+def deep(session: nox.Session) -> None:
+    """The long sweeps with all their cases: every step, a thousand seeds. Takes about an hour."""
+    session.install("-e.[cli,websockets]", *group("test"))
+    session.run(
+        *("pytest", "-m", "sweep", "-o", "faulthandler_timeout=3600", *PARALLEL, *session.posargs),
+        env={"TRIO_REALTIME_DEEP": "1"},
+    )
 
 
 @nox.session(default=False, reuse_venv=False)
@@ -142,7 +156,7 @@ def build(session: nox.Session) -> None:
     session.install(f"{wheel}[cli,websockets]")
     # From elsewhere, and not `python -m`: the checkout must stay off sys.path.
     session.chdir(session.create_tmp())
-    session.run("pytest", "-c", str(ROOT / "pyproject.toml"), str(ROOT / "tests"))
+    session.run("pytest", *PARALLEL, "-c", str(ROOT / "pyproject.toml"), str(ROOT / "tests"))
 
 
 @nox.session(default=False)

@@ -18,6 +18,8 @@ from trio_realtime._transport._inbound import (
 )
 from trio_realtime._transport._wsproto import WsprotoFrames
 
+pytestmark = pytest.mark.one_library
+
 
 def fed(
     data: bytes, *, limit: int = 100_000, size: int = 0

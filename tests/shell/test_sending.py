@@ -514,6 +514,7 @@ async def test_cancelled_while_it_waits_behind_another_frame_nothing_of_it_is_se
     assert endpoint.peer.close_code == 1000
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", [name for name in CALLS if name not in {"aclose", *READS}])
 async def test_cancelled_after_the_writer_took_it_all_of_it_is_sent(name: str) -> None:
     gated = Gated()

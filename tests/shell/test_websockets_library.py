@@ -39,6 +39,8 @@ from trio_realtime._transport._websockets import WebsocketsFrames, WebsocketsUpg
 from trio_realtime._transport._wsproto import WsprotoFrames
 from trio_realtime.testing._pipes import pipe_pair
 
+pytestmark = pytest.mark.one_library
+
 KEY = "sk-proj-canary0canary0canary0canary0quux"
 LIMIT = 1024 * 1024
 
