@@ -155,9 +155,10 @@ class Link:
 
     def room_changed(self) -> None:
         """Wake the reader if it waits for room or for a reason to read on."""
-        if self.reader_paused and self.budget.may_read:
-            self.room.unpark_all()
-        elif self.lets_catch_up and self.budget.is_caught_up:
+        budget = self.budget
+        if (self.reader_paused and budget.may_read) or (
+            self.lets_catch_up and budget.is_caught_up
+        ):
             self.room.unpark_all()
 
     def end_error(self) -> ConnectionClosedError | None:
