@@ -34,11 +34,11 @@ async def upgrade(wire: Wire, handshake: Handshake, answer: AnswerReader) -> tup
     host, target = request_from_url(handshake.url)
     stream = _UpgradeStream(wire, answer)
     async with trio.open_nursery() as nursery:
-        reader = _ReaderNursery(nursery)
         # B2, B8: the library waits for an answer and notices no end of the stream. Can go when
         # its `wrap_client_stream` also waits for its reader.
-        with trio.CancelScope() as waiting:
-            reader.on_end = waiting.cancel
+        waiting = trio.CancelScope()
+        reader = _ReaderNursery(nursery, on_end=waiting.cancel)
+        with waiting:
             ws = await trio_websocket.wrap_client_stream(
                 cast("trio.Nursery", reader),
                 cast("trio.SocketStream", stream),
@@ -47,13 +47,12 @@ async def upgrade(wire: Wire, handshake: Handshake, answer: AnswerReader) -> tup
                 subprotocols=handshake.subprotocols,
                 extra_headers=[(n.encode(), v.encode()) for n, v in handshake.headers],
             )
-        nursery.cancel_scope.cancel()
-    if waiting.cancelled_caught:
-        raise stream.error or _fault_from(reader.result)
-    headers = tuple(
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in ws.handshake_headers
-    )
-    return Upgraded(WsprotoFrames(), ws.subprotocol, headers), stream.rest
+            nursery.cancel_scope.cancel()
+            headers = tuple(
+                (n.decode("latin-1"), v.decode("latin-1")) for n, v in ws.handshake_headers
+            )
+            return Upgraded(WsprotoFrames(), ws.subprotocol, headers), stream.rest
+    raise stream.error or _fault_from(reader.result)
 
 
 def _fault_from(result: outcome.Outcome[object] | None) -> UpgradeFault:
@@ -69,8 +68,11 @@ def _fault_from(result: outcome.Outcome[object] | None) -> UpgradeFault:
 
 
 @final
-class _UpgradeStream(trio.abc.Stream):
-    """What the library takes for a stream: its request goes out, the answer comes in, no more."""
+class _UpgradeStream:
+    """What the library takes for a stream: its request goes out, the answer comes in, no more.
+
+    The library has no reason to close it: no frame ever comes.
+    """
 
     def __init__(self, wire: Wire, answer: AnswerReader) -> None:
         self._wire = wire
@@ -97,12 +99,6 @@ class _UpgradeStream(trio.abc.Stream):
             return b""
         return head
 
-    async def wait_send_all_might_not_block(self) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def aclose(self) -> None:
-        await trio.lowlevel.checkpoint()
-
 
 @final
 class _ReaderNursery:
@@ -113,10 +109,10 @@ class _ReaderNursery:
     `wrap_client_stream` returns its errors: https://github.com/python-trio/trio-websocket/issues/132
     """
 
-    def __init__(self, nursery: trio.Nursery) -> None:
+    def __init__(self, nursery: trio.Nursery, *, on_end: Callable[[], None]) -> None:
         self._nursery = nursery
+        self._on_end = on_end
         self.result: outcome.Outcome[object] | None = None
-        self.on_end: Callable[[], None] | None = None
 
     def start_soon(self, async_fn: Callable[[], Awaitable[object]]) -> None:
         """Start the library's reader."""
@@ -129,5 +125,4 @@ class _ReaderNursery:
         except Exception as error:  # noqa: BLE001 - B10, B16: h11's come out too
             self.result = outcome.Error(error)
         finally:
-            if self.on_end is not None:
-                self.on_end()
+            self._on_end()

@@ -21,9 +21,8 @@ state behind. It never hears of what arrives, so nothing that does makes a frame
 class WsprotoFrames:
     """A `FrameLibrary` over wsproto."""
 
-    takes_compressed: Final = False
-
     def __init__(self) -> None:
+        self.takes_compressed: bool = False
         self._reader: Connection | None = None
         self._text: list[str] = []
         self._bytes = bytearray()
