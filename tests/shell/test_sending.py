@@ -132,7 +132,7 @@ async def test_a_send_that_is_cancelled_before_the_writer_took_it_is_not_sent() 
     assert ids(endpoint.peer) == ["1", "3"]
 
 
-# promise 4; B6
+# promise 4
 async def test_a_send_that_is_cancelled_half_way_goes_out_whole_and_so_does_the_next() -> None:
     gated = Gated()
     async with line_to(gated) as endpoint:

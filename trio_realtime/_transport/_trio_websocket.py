@@ -34,8 +34,8 @@ async def upgrade(wire: Wire, handshake: Handshake, answer: AnswerReader) -> tup
     host, target = request_from_url(handshake.url)
     stream = _UpgradeStream(wire, answer)
     async with trio.open_nursery() as nursery:
-        # B2, B8: the library waits for an answer and notices no end of the stream. Can go when
-        # its `wrap_client_stream` also waits for its reader.
+        # The library waits for an answer and notices no end of the stream. Can go when its
+        # `wrap_client_stream` also waits for its reader.
         waiting = trio.CancelScope()
         reader = _ReaderNursery(nursery, on_end=waiting.cancel)
         with waiting:
@@ -56,7 +56,7 @@ async def upgrade(wire: Wire, handshake: Handshake, answer: AnswerReader) -> tup
 
 
 def _fault_from(result: outcome.Outcome[object] | None) -> UpgradeFault:
-    # B10: the library sends wsproto's hint, a refusal, which a client cannot: h11's complaint
+    # The library sends wsproto's hint, a refusal, which a client cannot: h11's complaint
     # hides wsproto's. trio-websocket 0.12 `_reader_task`; can go when it raises the first.
     cause = result.error if isinstance(result, outcome.Error) else None
     said = cause
@@ -104,7 +104,7 @@ class _UpgradeStream:
 class _ReaderNursery:
     """What `wrap_client_stream` is given in place of a nursery.
 
-    B16, B19: the library offers no other way to its reader, which raises whatever goes wrong into
+    The library offers no other way to its reader, which raises whatever goes wrong into
     the nursery it was started in. Here that is a fact like another. Can go when
     `wrap_client_stream` returns its errors: https://github.com/python-trio/trio-websocket/issues/132
     """
@@ -122,7 +122,7 @@ class _ReaderNursery:
     async def _run(self, async_fn: Callable[[], Awaitable[object]]) -> None:
         try:
             self.result = outcome.Value(await async_fn())
-        except Exception as error:  # noqa: BLE001 - B10, B16: h11's come out too
+        except Exception as error:  # noqa: BLE001 - h11's come out too
             self.result = outcome.Error(error)
         finally:
             self._on_end()

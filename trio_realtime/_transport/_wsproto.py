@@ -14,7 +14,7 @@ from trio_realtime._transport._library import LibraryFault
 
 _maker: Final = Connection(ConnectionType.CLIENT)
 """Makes the messages, pings and pongs of all connections: each is one frame, so none leaves a
-state behind. It never hears of what arrives, so nothing that does makes a frame impossible (B4)."""
+state behind. It never hears of what arrives, so nothing that does makes a frame impossible."""
 
 
 @final
