@@ -39,7 +39,7 @@ from trio_realtime._transport._wsproto import WsprotoFrames
 from trio_realtime.testing._pipes import pipe_pair
 
 pytest.importorskip("websockets", reason="websockets is not installed")
-from trio_realtime._transport._websockets import WebsocketsFrames, WebsocketsUpgrade  # noqa: E402
+from trio_realtime._transport._websockets import WebsocketsFrames, WebsocketsUpgrade
 
 pytestmark = pytest.mark.one_library
 
