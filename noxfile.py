@@ -117,7 +117,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Write the tables in docs/ that come from the code."""
+    """Write the tables in docs/ that come from the code, or from what was measured."""
     session.install("-e.")
     session.run("python", "docs/write_tables.py", *session.posargs)
 
@@ -162,8 +162,17 @@ def build(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure us beside openai-python and bare WebSockets. Pass options after `--`."""
+    if not session.posargs:  # all that docs/performance.md tells
+        session.notify("stages")
     session.install("-e.[cli]", "websockets>=17")
     session.run("python", "-m", "benchmarks", *session.posargs, env=openai_python(session))
+
+
+@nox.session(default=False)
+def stages(session: nox.Session) -> None:
+    """Measure where the time of one event goes, and the memory of a connection. Follows `bench`."""
+    session.install("-e.[websockets]")
+    session.run("python", "-m", "benchmarks.stages", *session.posargs)
 
 
 @nox.session(default=False)
