@@ -136,7 +136,7 @@ def minimums(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def deep(session: nox.Session) -> None:
-    """The long sweeps with all their cases: every step, a thousand seeds. Takes about an hour."""
+    """The long sweeps with all their cases: every step, a thousand seeds. Slow."""
     session.install("-e.[cli,websockets]", *group("test"))
     session.run(
         *("pytest", "-m", "sweep", "-o", "faulthandler_timeout=3600", *PARALLEL, *session.posargs),
