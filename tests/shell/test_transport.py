@@ -229,6 +229,32 @@ async def test_the_answer_to_the_newest_ping_tells_how_long_it_took(
         assert transport.last_sent == pytest.approx(0)
 
 
+async def test_the_answer_to_an_older_ping_tells_nothing(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    @upgraded
+    async def late(ws: ServerWebSocket, stream: trio.abc.Stream) -> None:
+        pings = bytearray()
+        while len(pings) < 20:
+            pings += await stream.receive_some()
+        for number in range(2):
+            sent = pings[10 * number :]
+            pong = bytes(sent[6 + i] ^ sent[2 + i % 4] for i in range(4))
+            await trio.sleep(0.5)
+            await stream.send_all(frame(10, pong) + text(str(number)))
+        await trio.sleep_forever()
+
+    async with transport_to(late) as transport:
+        await trio.sleep(2)
+        await transport.ping()
+        await trio.sleep(1)
+        await transport.ping()
+        assert await transport.receive() == "0"
+        assert transport.last_ping_ms is None
+        assert await transport.receive() == "1"
+        assert transport.last_ping_ms == pytest.approx(1000)
+
+
 async def test_pings_are_answered_before_the_messages_that_came_with_them_are_taken() -> None:
     answers: list[bytes] = []
 
@@ -248,8 +274,11 @@ async def test_pings_are_answered_before_the_messages_that_came_with_them_are_ta
 async def test_what_was_read_at_once_can_be_taken_without_waiting() -> None:
     data = b"".join(text(str(number)) for number in range(3)) + close(1000)
     async with transport_to(writes(data)) as transport:
-        assert await transport.receive() == "0"
-        assert [transport.receive_nowait() for _ in range(2)] == ["1", "2"]
+        with trio.testing.assert_checkpoints():
+            assert await transport.receive() == "0"
+        with trio.testing.assert_checkpoints():
+            assert await transport.receive() == "1"
+        assert transport.receive_nowait() == "2"
         with pytest.raises(trio.WouldBlock):
             transport.receive_nowait()
         assert facts(await ending_of(transport)) == (1000, "", "server")
