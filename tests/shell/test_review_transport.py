@@ -14,6 +14,7 @@ from tests.shell.lines import SESSION, Behaviour, Peer, line_to, refusal
 from tests.shell.peers import close, ping, text, transport_to, writes
 from trio_realtime import ConnectionClosedError, InboxOverflowError, Options, open_realtime
 from trio_realtime._connection import Link
+from trio_realtime._transport._wire import LINGER
 from trio_realtime.events import ServerEvent, SessionCreated, UnknownEvent
 
 KIB = 1024
@@ -178,6 +179,28 @@ async def test_a_send_frees_a_server_that_writes_many_small_events_before_it_rea
             # Within two seconds it is found to be stuck; to read on takes no more.
             assert trio.current_time() - before <= 2
             assert numbers([await conn.receive() for _ in range(count)]) == list(range(count))
+
+
+# promise 2
+async def test_a_write_that_fails_while_reading_has_stopped_cuts_nothing_off(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    data = numbered(300, size=KIB) + close(3000, "the reason")
+    options = Options(inbox_bytes=400 * KIB)
+    async with line_to(says(data, breaks=True), capacity=KIB * KIB) as endpoint:
+        async with open_realtime("m", endpoint=endpoint, options=options) as conn:
+            seen: list[ServerEvent] = [await conn.receive()]
+            await trio.sleep(30)
+            assert conn.statistics().reader_paused
+            with pytest.raises(ConnectionClosedError) as told:
+                await conn.send({"type": "of.today"})
+            assert told.value.info.code == 3000
+            assert trio.current_time() < 30 + LINGER
+            with pytest.raises(ConnectionClosedError) as caught:
+                while True:
+                    seen.append(await conn.receive())
+            assert numbers(seen) == list(range(300))
+            assert caught.value.info.code == 3000
 
 
 @pytest.mark.parametrize("leaves", ["normally", "failing", "cancelled"])
