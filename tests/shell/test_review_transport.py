@@ -10,7 +10,7 @@ import trio
 import trio.testing
 from pydantic import JsonValue
 
-from tests.shell.lines import SESSION, Behaviour, Peer, line_to, refusal
+from tests.shell.lines import SESSION, Behaviour, Peer, line_to, polite, refusal
 from tests.shell.peers import close, ping, text, transport_to, writes
 from trio_realtime import ConnectionClosedError, InboxOverflowError, Options, open_realtime
 from trio_realtime._connection import Link
@@ -308,3 +308,36 @@ async def test_tasks_that_are_cancelled_as_events_arrive_share_each_event_once(s
         assert conn.statistics().inbox_bytes == 0
         # Nobody waits: what comes now is held.
         assert not link.stream.holds_unread
+
+
+# promise 1
+async def test_a_server_that_closes_and_does_not_read_costs_no_socket_while_the_block_goes_on(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def behave(peer: Peer) -> None:
+        await peer.open_session()
+        await trio.testing.wait_all_tasks_blocked()
+        await peer.stream.send_all(close(1001, "enough"))
+        await trio.sleep_forever()
+
+    async with line_to(behave, capacity=KIB) as endpoint:
+        with pytest.RaisesGroup(ConnectionClosedError):
+            async with open_realtime("m", endpoint=endpoint) as conn:
+                with pytest.raises(ConnectionClosedError) as caught:
+                    await conn.input_audio_buffer.append(bytes(100_000))
+                assert caught.value.info.code == 1001
+                await trio.sleep(Options().close_timeout + 0.1)
+                (stream,) = endpoint.streams
+                assert stream.closed
+                raise caught.value
+
+
+async def test_a_close_frame_is_written_to_its_end_also_when_an_exception_leaves_the_block(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with line_to(polite, capacity=1) as endpoint:
+        with pytest.RaisesGroup(LookupError):
+            async with open_realtime("m", endpoint=endpoint):
+                raise LookupError
+        await trio.testing.wait_all_tasks_blocked()
+        assert endpoint.peer.close_code == 1000

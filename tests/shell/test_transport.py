@@ -116,6 +116,7 @@ async def test_every_call_is_a_checkpoint() -> None:
             await transport.receive()
         with trio.testing.assert_checkpoints():
             await transport.ping()
+        await transport.drained()
         with trio.testing.assert_checkpoints():
             await transport.drained()
         with trio.testing.assert_checkpoints():
@@ -253,6 +254,7 @@ async def test_the_answer_to_an_older_ping_tells_nothing(
         assert transport.last_ping_ms is None
         assert await transport.receive() == "1"
         assert transport.last_ping_ms == pytest.approx(1000)
+        assert transport.last_sent == pytest.approx(3)
 
 
 async def test_pings_are_answered_before_the_messages_that_came_with_them_are_taken() -> None:
@@ -444,12 +446,25 @@ async def test_a_failed_write_ends_the_link_though_nothing_more_is_read(
         transport = await open_transport(nursery, ours, HANDSHAKE, DEFAULT_OPTIONS)
         theirs.stall()
         theirs.abort()
+        told: list[str] = []
+
+        async def send_too() -> None:
+            # The write has failed by then, and why is not known yet.
+            await trio.sleep(1)
+            with pytest.raises(TransportClosed) as caught:
+                await transport.send("x too")
+            assert facts(caught.value) == (None, "", "network")
+            told.append("x too")
+
+        nursery.start_soon(send_too)
         with pytest.raises(TransportClosed) as caught:
             await transport.send("x")
+        await trio.testing.wait_all_tasks_blocked()
         assert facts(caught.value) == (None, "", "network")
         assert isinstance(caught.value.cause, trio.BrokenResourceError)
         assert trio.current_time() == pytest.approx(LINGER)
         assert ours.closed
+        assert told == ["x too"]
         with pytest.raises(TransportClosed):
             await transport.drained()
         with pytest.raises(TransportClosed):
@@ -571,6 +586,26 @@ async def test_a_close_frame_is_handed_over_also_when_cancelled() -> None:
         assert scope.cancelled_caught
         assert facts(await ending_of(transport)) == (1000, "cancelled", "us")
     assert facts(answers[0]) == (1000, "cancelled", "server")
+
+
+async def test_nothing_follows_a_close_of_ours_neither_a_pong_nor_another_close() -> None:
+    @upgraded
+    async def asks_on(ws: ServerWebSocket, stream: trio.abc.Stream) -> None:
+        ws.answer_close = False
+        await drain(ws)
+        await stream.send_all(ping() + text("well?"))
+        await trio.testing.wait_all_tasks_blocked()
+        await stream.send_all(close(1000))
+        await trio.sleep_forever()
+
+    async with transport_to(asks_on) as transport:
+        await transport.send_close(1000, "")
+        await transport.drained()
+        sent = transport.bytes_out
+        assert await transport.receive() == "well?"
+        assert facts(await ending_of(transport)) == (1000, "", "us")
+        await transport.drained()
+        assert transport.bytes_out == sent
 
 
 async def test_messages_are_received_after_our_close_until_the_peer_answers() -> None:
