@@ -33,6 +33,7 @@ async def upgrade(wire: Wire, handshake: Handshake, answer: AnswerReader) -> tup
     """
     host, target = request_from_url(handshake.url)
     stream = _UpgradeStream(wire, answer)
+    upgraded: Upgraded | None = None
     async with trio.open_nursery() as nursery:
         # The library waits for an answer and notices no end of the stream. Can go when its
         # `wrap_client_stream` also waits for its reader.
@@ -47,12 +48,14 @@ async def upgrade(wire: Wire, handshake: Handshake, answer: AnswerReader) -> tup
                 subprotocols=handshake.subprotocols,
                 extra_headers=[(n.encode(), v.encode()) for n, v in handshake.headers],
             )
-            nursery.cancel_scope.cancel()
             headers = tuple(
                 (n.decode("latin-1"), v.decode("latin-1")) for n, v in ws.handshake_headers
             )
-            return Upgraded(WsprotoFrames(), ws.subprotocol, headers), stream.rest
-    raise stream.error or _fault_from(reader.result)
+            upgraded = Upgraded(WsprotoFrames(), ws.subprotocol, headers)
+        nursery.cancel_scope.cancel()
+    if upgraded is None:
+        raise stream.error or _fault_from(reader.result)
+    return upgraded, stream.rest
 
 
 def _fault_from(result: outcome.Outcome[object] | None) -> UpgradeFault:
