@@ -23,6 +23,7 @@ PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)  # from the classifiers
 OPENAI_ENV = ROOT / ".nox" / f"openai-python-{sys.version_info.major}.{sys.version_info.minor}"
 OPENAI_READY: list[str] = []  # the interpreter of OPENAI_ENV, once this run has prepared it
+PARALLEL = ("-n", "auto", "--dist", "worksteal")
 MEASURED: list[str] = []  # the interpreters whose coverage this run has measured
 
 
@@ -91,7 +92,10 @@ def tests(session: nox.Session) -> None:
         for stale in (*ROOT.glob(".coverage"), *ROOT.glob(".coverage.*")):
             stale.unlink()
     MEASURED.append(str(session.python))
-    session.run("coverage", "run", "-m", "pytest", *session.posargs, env=openai_python(session))
+    session.run(
+        *("coverage", "run", "-m", "pytest", *PARALLEL, *session.posargs),
+        env=openai_python(session),
+    )
     if not session.posargs:  # a part of the suite covers a part of the package
         session.notify("cover")
 
@@ -113,7 +117,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Write the tables in docs/ that come from the code."""
+    """Write the tables in docs/ that come from the code, or from what was measured."""
     session.install("-e.")
     session.run("python", "docs/write_tables.py", *session.posargs)
 
@@ -127,7 +131,17 @@ def minimums(session: nox.Session) -> None:
         "--resolution=lowest-direct",
         *("--python", str(Path(session.bin) / "python")),
     )
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session(default=False)
+def deep(session: nox.Session) -> None:
+    """The long sweeps with all their cases: every step, a thousand seeds. Slow."""
+    session.install("-e.[cli,websockets]", *group("test"))
+    session.run(
+        *("pytest", "-m", "sweep", "-o", "faulthandler_timeout=3600", *PARALLEL, *session.posargs),
+        env={"TRIO_REALTIME_DEEP": "1"},
+    )
 
 
 @nox.session(default=False, reuse_venv=False)
@@ -142,14 +156,23 @@ def build(session: nox.Session) -> None:
     session.install(f"{wheel}[cli,rest,websockets]")
     # From elsewhere, and not `python -m`: the checkout must stay off sys.path.
     session.chdir(session.create_tmp())
-    session.run("pytest", "-c", str(ROOT / "pyproject.toml"), str(ROOT / "tests"))
+    session.run("pytest", *PARALLEL, "-c", str(ROOT / "pyproject.toml"), str(ROOT / "tests"))
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure us beside openai-python and bare WebSockets. Pass options after `--`."""
+    if not session.posargs:  # all that docs/performance.md tells
+        session.notify("stages")
     session.install("-e.[cli]", "websockets>=17")
     session.run("python", "-m", "benchmarks", *session.posargs, env=openai_python(session))
+
+
+@nox.session(default=False)
+def stages(session: nox.Session) -> None:
+    """Measure where the time of one event goes, and the memory of a connection. Follows `bench`."""
+    session.install("-e.[websockets]")
+    session.run("python", "-m", "benchmarks.stages", *session.posargs)
 
 
 @nox.session(default=False)

@@ -61,15 +61,25 @@ def batches(name, count, size=0):
     if name == "mix":
         turns = -(-count // frames.TURN_EVENTS)
         return [b"".join(frames.turn(number)) for number in range(turns)]
+    if name == "done":  # each of another response, as they are: who counts usage sees none twice
+        dones = numbered(count)
+        batch = max(1, BATCH // len(dones[0]))
+        whole = [b"".join(dones[at : at + batch]) for at in range(0, count, batch)]
+        return [frames.created(), *whole]
     each = {
         "text": frames.text_delta,
         "audio": frames.audio_delta,
-        "done": frames.done,
         "sized": lambda: frames.audio_delta(bytes(size)),
     }[name]()
     batch = max(1, BATCH // len(each))
     whole, rest = divmod(count, batch)
     return [frames.created(), *[each * batch] * whole, each * rest]
+
+
+def numbered(count):
+    """Return frames of `response.done`, alike but for their ids."""
+    example = frames.done(100_000)
+    return [example.replace(b"100000", b"%06d" % number) for number in range(count)]
 
 
 def serve(sock, pacer):

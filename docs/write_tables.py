@@ -1,6 +1,8 @@
-"""Write the tables of `docs/simulated_server.md` from the code: `python -m nox -s docs`.
+"""Write the tables of the pages, and the picture: `python -m nox -s docs`.
 
-With `--check` nothing is written, and the exit status tells whether there was something to write.
+Those of `simulated_server.md` come from the code; those of `performance.md`, and the picture, from
+what was measured: `benchmarks/results.json` and `benchmarks/stages.json`. With `--check` nothing is
+written, and the exit status tells whether there was something to write.
 """
 
 from __future__ import annotations
@@ -8,13 +10,13 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from trio_realtime._core.simulator._evidence import NEVER_SENT, SECTIONS, TABLE
 from trio_realtime._core.simulator._evidence_row import KINDS, Row
 
-PAGE = Path(__file__).parent / "simulated_server.md"
+DOCS = Path(__file__).parent
 COMMAND = "python -m nox -s docs"
 
 
@@ -80,31 +82,55 @@ def never_sent() -> Iterator[str]:
         yield f"| {code(kind)} | {reason} |"
 
 
-PARTS = {"kinds": kinds, "table": table, "unproved": unproved, "never sent": never_sent}
+Parts = Mapping[str, Callable[[], Iterator[str]]]
+
+PARTS: Parts = {
+    "kinds": kinds,
+    "table": table,
+    "unproved": unproved,
+    "never sent": never_sent,
+}
 
 
-def written(page: str) -> str:
+def written(page: str, parts: Parts) -> str:
     """The page with each part between its markers written anew."""
-    for name, part in PARTS.items():
+    for name, part in parts.items():
         begin, end = f"<!-- begin: {name} -->", f"<!-- end: {name} -->"
         before, _, rest = page.partition(begin)
-        _, _, after = rest.partition(end)
+        _, found, after = rest.partition(end)
+        if not found:
+            raise ValueError(f"no place for {name!r}")
         text = "\n".join(part()).strip()
         page = f"{before}{begin}\n\n{text}\n\n{end}{after}"
     return page
 
 
+def files() -> Iterator[tuple[Path, str]]:
+    """Each file that is written, and what it should say."""
+    # Beside us and no part of the package; last, so that an installed package comes first.
+    sys.path.append(str(DOCS.parent))
+    from benchmarks import page, picture
+    from benchmarks.results import Results
+
+    measured = DOCS.parent / "benchmarks"
+    yield DOCS / "performance.svg", picture.draw(Results.from_file(measured / "results.json"))
+    for name, parts in (
+        ("simulated_server.md", PARTS),
+        ("performance.md", page.parts(measured)),
+    ):
+        path = DOCS / name
+        yield path, written(path.read_text(encoding="utf-8"), parts)
+
+
 def main(arguments: Sequence[str]) -> int:
-    old = PAGE.read_text(encoding="utf-8")
-    new = written(old)
-    if new == old:
-        return 0
-    if "--check" in arguments:
-        print(f"docs/{PAGE.name} is not what the code says: run `{COMMAND}`", file=sys.stderr)
-        return 1
-    PAGE.write_text(new, encoding="utf-8")
-    print(f"wrote docs/{PAGE.name}")
-    return 0
+    stale = [(path, text) for path, text in files() if path.read_text(encoding="utf-8") != text]
+    for path, text in stale:
+        if "--check" in arguments:
+            print(f"docs/{path.name} is stale: run `{COMMAND}`", file=sys.stderr)
+        else:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote docs/{path.name}")
+    return 1 if stale and "--check" in arguments else 0
 
 
 if __name__ == "__main__":

@@ -1,14 +1,20 @@
-"""Fixtures for every test: none of them clever."""
+"""Fixtures for every test, and the WebSocket libraries that tests with a client run on."""
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Generator
+from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
 
+from tests import effort
 from tests.testing.watch import Watch
+from trio_realtime import open_realtime
+from trio_realtime._transport import open_transport
 
 pytest_plugins = ["pytester"]
 
@@ -17,19 +23,55 @@ pytest_plugins = ["pytester"]
 settings.register_profile("unhurried", parent=settings(), deadline=None)
 settings.load_profile("unhurried")
 
+CLIENTS: Final = {"leaving", "network", "responding", "shell", "testing"}
+"""Where a client of ours is in the tests: they run once on each library, unless they are marked."""
+
+DEFAULT: Final = "trio-websocket"
+LIBRARIES: Final = (DEFAULT, "websockets")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test on each WebSocket library."""
+    test = metafunc.definition
+    folder = test.path.relative_to(Path(__file__).parent).parts[0]
+    if folder in CLIENTS and test.get_closest_marker("one_library") is None:
+        metafunc.parametrize("websocket_library", LIBRARIES, indirect=True)
+
+
+def is_measured(item: pytest.Item) -> bool:
+    """Whether coverage looks at a test: being traced takes twice as long.
+
+    What long sweeps run is covered by tests of their own, and what is the other library's alone by
+    tests that are marked `one_library`.
+    """
+    callspec: object = getattr(item, "callspec", None)
+    parameters: dict[str, object] = getattr(callspec, "params", {})
+    library = parameters.get("websocket_library", DEFAULT)
+    return item.get_closest_marker("sweep") is None and library == DEFAULT
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
-    """Measure no coverage in long sweeps: what they run is covered by tests of its own, and being
-    traced takes them twice as long.
-    """
+    """Stop measuring coverage for a test that is not looked at."""
     tracer = sys.gettrace()
-    if item.get_closest_marker("sweep") is not None:
+    if not is_measured(item):
         sys.settrace(None)
     try:
         return (yield)
     finally:
         sys.settrace(tracer)
+
+
+@pytest.fixture(autouse=True)
+def websocket_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The library that connections of ours use in this test."""
+    library: str = getattr(request, "param", DEFAULT)
+    if library != DEFAULT:
+        pytest.importorskip(library, reason=f"{library} is not installed")
+        monkeypatch.setattr(effort, "share", 2)
+        for function, name in ((open_realtime, "transport"), (open_transport, "library")):
+            monkeypatch.setitem(inspect.unwrap(function).__kwdefaults__, name, library)
+    return library
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +82,8 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
+    # What a test starts is not measured: it would be slow, and may be ended by force.
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -183,7 +183,7 @@ def read_away(load, count):
     with socket.create_connection((host, int(port))) as sock:
         sock.sendall(b"GET /v1/realtime?model=%s-%d HTTP/1.1\r\n\r\n" % (load.encode(), count))
         sock.recv(65536)
-        whole = {"text": frames.text_delta, "audio": frames.audio_delta, "done": frames.done}
+        whole = {"text": frames.text_delta, "audio": frames.audio_delta}
         left = len(frames.created()) + count * len(whole[load]())
         buffer = bytearray(1 << 20)
         watch = gauge.Watch()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from pydantic import JsonValue
 
+from tests.effort import effort
 from tests.wire import CLASSES, CLIENT_CLASSES, SERVER_CLASSES, canonical, golden
 from trio_realtime.events import InvalidEvent, UnknownEvent, decode_client, decode_server, encode
 
@@ -95,7 +96,8 @@ def test_an_event_that_lacks_any_one_member_is_delivered_as_it_came(name: str) -
         assert json.loads(encode(event)) == frame, place
 
 
-@settings(max_examples=400)
+@pytest.mark.sweep
+@settings(max_examples=effort(400, deep=4000))
 @given(
     name=NAMES,
     new=ODD,

@@ -16,8 +16,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypeVar
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
+from tests.effort import effort
 from trio_realtime._core._gate import Gate, Ticket
 
 CANCEL_TIMEOUT = 5.0
@@ -601,7 +603,8 @@ class World:
 
 
 # promise 3, promise 7, pain 1, pain 8, pain 31
-@settings(max_examples=200)
+@pytest.mark.sweep
+@settings(max_examples=effort(200, deep=6000))
 @given(data=st.data(), is_polite=st.booleans(), is_lost=st.booleans())
 def test_whatever_happens_the_gate_keeps_the_books_and_nobody_hangs(
     data: st.DataObject, is_polite: bool, is_lost: bool

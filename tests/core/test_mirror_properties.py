@@ -272,6 +272,7 @@ FRAMES = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.sweep
 @given(frames=st.lists(FRAMES, max_size=12))
 def test_no_content_makes_it_fail(frames: list[Json]) -> None:
     mirror = Mirror()

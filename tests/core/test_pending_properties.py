@@ -11,10 +11,12 @@ from collections import deque
 from dataclasses import dataclass, field
 
 import outcome
+import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from pydantic import JsonValue
 
+from tests.effort import effort
 from trio_realtime._core._pending import Pending, Place, Verdict, outgoing_from_event
 from trio_realtime.errors import ServerError
 from trio_realtime.events import ResponseDone, ServerEvent, decode_server
@@ -393,5 +395,7 @@ class Line(RuleBasedStateMachine):
 
 
 # promise 3, promise 5, pain 3
-TestLine = Line.TestCase
-TestLine.settings = settings(max_examples=150, stateful_step_count=60, deadline=None)
+TestLine = pytest.mark.sweep(Line.TestCase)
+TestLine.settings = settings(
+    max_examples=effort(150, deep=5000), stateful_step_count=60, deadline=None
+)

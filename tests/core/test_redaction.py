@@ -220,6 +220,7 @@ RUNS = [
 ]
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("run", RUNS)
 def test_long_texts_take_time_in_proportion(run: str) -> None:
     text = run.replace("•", " ") * (100_000 // len(run))

@@ -28,6 +28,7 @@ from tests.core.routing import (
     response_of,
     told,
 )
+from tests.effort import effort
 from trio_realtime._core._gate import Ticket
 from trio_realtime._core._pending import Outgoing, Place, outgoing_from_event
 from trio_realtime._core._token import TOKEN_KEY
@@ -562,4 +563,6 @@ class Conversation(RuleBasedStateMachine):
 
 # promise 1, promise 3, pain 3
 TestConversation = pytest.mark.sweep(Conversation.TestCase)
-TestConversation.settings = settings(max_examples=120, stateful_step_count=60, deadline=None)
+TestConversation.settings = settings(
+    max_examples=effort(120, deep=3000), stateful_step_count=60, deadline=None
+)

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from itertools import cycle
 from typing import Final
 
+import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from pydantic import JsonValue
 
 from tests.core.simulated import Client, at
+from tests.effort import effort
 from tests.testing.faithful import Frame
 from trio_realtime._core.simulator import (
     Action,
@@ -244,5 +246,7 @@ class Conversing(RuleBasedStateMachine):
         assert self.client.simulation.closing is None
 
 
-TestConversing = Conversing.TestCase
-TestConversing.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestConversing = pytest.mark.sweep(Conversing.TestCase)
+TestConversing.settings = settings(
+    max_examples=effort(60, deep=600), stateful_step_count=40, deadline=None
+)

@@ -182,6 +182,7 @@ def test_what_is_truncated_while_it_streams_ends_without_a_transcript() -> None:
     client.check()
 
 
+@pytest.mark.sweep
 def test_items_wait_for_the_active_response_but_not_without_bound() -> None:  # promise 7
     client = Client(reply=lambda _: None)
     client.send("response.create")

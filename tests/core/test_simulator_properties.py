@@ -13,6 +13,7 @@ from hypothesis import given, settings, strategies as st
 from pydantic import JsonValue
 
 from tests.core.simulated import by_default
+from tests.effort import effort
 from trio_realtime._core.simulator import ClientHandshake, Manner, Simulation
 from trio_realtime._core.simulator._frames import CLIENT_EVENTS
 from trio_realtime.audio import silence, tone
@@ -220,6 +221,7 @@ def replaced(value: JsonValue, path: tuple[str | int, ...], by: JsonValue) -> Js
     return value
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("query", ["model=gpt-realtime", "intent=transcription", "call_id=rtc_1"])
 def test_a_valid_event_with_anything_odd_in_it_is_answered_or_taken(query: str) -> None:
     session = Session(query)
@@ -269,7 +271,8 @@ JSON: Final = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@pytest.mark.sweep
+@settings(max_examples=effort(300, deep=3000), deadline=None)
 @given(st.data())
 def test_any_json_at_any_place_of_any_event_leaves_the_session_alive(data: st.DataObject) -> None:
     session = Session("model=gpt-realtime-2.1")

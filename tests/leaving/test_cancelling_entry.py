@@ -14,6 +14,7 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from tests.effort import effort
 from tests.leaving.helpers import (
     LONG,
     AtStep,
@@ -234,10 +235,11 @@ async def talks_over_a_slow_line(session: Session) -> None:
 
 
 # promise 1; promise 4
+@pytest.mark.sweep
 def test_a_question_cancelled_at_any_step_over_a_slow_line_is_whole_or_was_never_asked() -> None:
     dry = Session(None).run(talks_over_a_slow_line)
     asked: set[tuple[int, int]] = set()
-    for at in range(1, dry.steps.count, max(1, dry.steps.count // 80)):
+    for at in range(1, dry.steps.count, max(1, dry.steps.count // effort(40, deep=400))):
         session = Session(at).run(talks_over_a_slow_line)
         assert session.theirs is not None
         frames, torn = frames_in(session.theirs.received)
@@ -253,6 +255,7 @@ def test_a_question_cancelled_at_any_step_over_a_slow_line_is_whole_or_was_never
 
 
 # promise 4
+@pytest.mark.sweep
 def test_waiting_for_others_responses_cancelled_at_any_step_loses_none_of_them() -> None:
     taken: set[bool] = set()
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 import trio
 
+from tests.effort import effort
 from tests.leaving.helpers import settled
 from tests.shell.test_ki import AtLine, AtSeam, AtStep, Session, Trap, _ctrl_c_is_heard
 from trio_realtime import RealtimeConnection
 
 __all__ = ["_ctrl_c_is_heard"]
 
-MOMENTS = 24
+MOMENTS = 16
 """How many of the moments of each kind are tried, evenly spread."""
 
 
@@ -31,6 +32,7 @@ async def leaves_early(conn: RealtimeConnection) -> None:
 
 
 # promise 1; promise 4; pain 38
+@pytest.mark.sweep
 @pytest.mark.parametrize("kind", [AtLine, AtSeam, AtStep])
 def test_a_program_that_catches_ctrl_c_has_left_its_responses_and_goes_on(
     kind: type[Trap],
@@ -48,9 +50,10 @@ def test_a_program_that_catches_ctrl_c_has_left_its_responses_and_goes_on(
         await trio.sleep(60)
         assert settled(conn)
 
+    moments = effort(MOMENTS, deep=100)
     dry = kind(None)
     assert Session(body).run(dry).left == "nothing"
-    for at in range(1, dry.count, max(1, dry.count // MOMENTS)):
+    for at in range(1, dry.count, max(1, dry.count // moments)):
         session = Session(body).run(kind(at))
         assert not session.hung
         assert all(stream.is_closed for stream in session.streams)
@@ -60,4 +63,4 @@ def test_a_program_that_catches_ctrl_c_has_left_its_responses_and_goes_on(
             "BaseExceptionGroup[KeyboardInterrupt]",
             "after the end",
         }
-    assert caught > MOMENTS / 8
+    assert caught > moments / 8

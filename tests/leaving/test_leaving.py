@@ -434,6 +434,7 @@ async def test_a_cancel_that_is_refused_for_another_reason_is_delivered(
         assert reply.status == "completed"
 
 
+@pytest.mark.sweep
 async def test_errors_at_the_last_256_cancels_are_absorbed_and_older_ones_are_not_known(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -479,6 +480,7 @@ async def test_errors_at_the_last_256_cancels_are_absorbed_and_older_ones_are_no
             assert errors_in(drained(conn)) == ["response_cancel_not_active"]
 
 
+@pytest.mark.sweep
 async def test_a_server_that_never_ends_what_is_left_costs_no_memory(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

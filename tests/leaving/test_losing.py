@@ -120,6 +120,7 @@ class Witness:
 
 
 # promise 5; pain 3; pain 27
+@pytest.mark.sweep
 @pytest.mark.parametrize("session", [TEXT, UNHEARD], ids=["text", "audio"])
 def test_a_handle_delivers_what_came_before_the_loss_wherever_that_was_and_then_raises(
     session: Config,

@@ -15,6 +15,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.effort import one_in
 from tests.leaving.helpers import (
     TEXT,
     UNHEARD,
@@ -267,8 +268,9 @@ def lives(kind: Kind, seed: int, steps: Iterable[int], *, by_deadline: bool) -> 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_a_response_left_at_any_step_is_gone_and_the_next_one_begins_cleanly(kind: Kind) -> None:
     reached: list[str] = []
+    spread = kind.one_in * one_in(2)
     for seed in range(SEEDS):
-        steps = range(1 + seed, 3000, SEEDS * kind.one_in)
+        steps = range(1 + seed * spread, 3000, SEEDS * spread)
         reached += lives(kind, seed, steps, by_deadline=seed % 2 == 1)
     assert set(reached) == {"entering", "in_progress", "completed"}
 

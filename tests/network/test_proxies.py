@@ -20,6 +20,8 @@ from trio_realtime._transport import open_stream
 from trio_realtime._transport._proxy import open_tunnel, proxy_from_environment, proxy_from_url
 from trio_realtime.testing._pipes import pipe_pair
 
+pytestmark = pytest.mark.one_library
+
 PASSWORD = "pass:word@proxy"
 ENCODED = "pass%3Aword%40proxy"
 

@@ -21,6 +21,9 @@ from trio_realtime._transport import open_stream
 from trio_realtime._transport._proxy import proxy_from_url
 from trio_realtime.testing import serve_simulated
 
+pytest.importorskip("python_socks", reason="python-socks is not installed")
+pytestmark = pytest.mark.one_library
+
 PASSWORD = "pass:word@proxy"
 ENCODED = "pass%3Aword%40proxy"
 

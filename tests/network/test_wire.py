@@ -37,7 +37,6 @@ async def transport_over(scheme: str, peer: Peer) -> AsyncGenerator[Transport]:
 
 # promise 4
 # pain 9
-# B6
 @WAYS
 async def test_a_send_cancelled_half_way_reaches_the_peer_whole_and_so_does_the_next(
     scheme: str,

@@ -312,6 +312,7 @@ def client_objects() -> Counter[str]:
 
 
 # Promise 7.
+@pytest.mark.sweep
 async def test_however_responses_end_nothing_of_them_is_kept(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -35,6 +35,7 @@ def repeat(session: object, conversation: object, create: Mapping[str, JsonValue
 
 
 # Promise 9.
+@pytest.mark.sweep
 @pytest.mark.parametrize("echoes", [True, False])
 async def test_fifty_run_beside_a_live_conversation_and_each_sees_its_own_events(
     echoes: bool, autojump_clock: trio.testing.MockClock
@@ -163,6 +164,7 @@ async def test_one_that_is_refused_raises_and_the_others_go_on(
 
 
 # Pain 38. A turn of the user, three out of band, and one of these is refused.
+@pytest.mark.sweep
 @pytest.mark.parametrize("echoes", [True, False])
 @pytest.mark.parametrize("refused", range(3))
 @pytest.mark.parametrize("turn_at", range(4))

@@ -74,6 +74,7 @@ async def test_a_request_that_the_users_turn_overtakes_is_made_again(
 
 
 # P1, at every moment at which the turn can end.
+@pytest.mark.sweep
 @pytest.mark.parametrize("echoes", [True, False])
 @pytest.mark.parametrize("before", range(24))
 async def test_whichever_comes_first_both_are_answered(

@@ -71,6 +71,7 @@ async def test_a_turn_ends_with_the_response_and_not_with_its_block(
 
 
 # Pain 2. Fifty tasks, turns of the user in between, and voice detection answers those.
+@pytest.mark.sweep
 @pytest.mark.parametrize("echoes", [True, False])
 async def test_fifty_tasks_ask_on_one_connection_while_the_user_speaks(
     echoes: bool, autojump_clock: trio.testing.MockClock
@@ -247,6 +248,7 @@ async def test_a_request_that_is_cancelled_before_the_writer_takes_it_is_not_sen
 
 
 # Rule: the moment in which somebody is cancelled is never the wrong one.
+@pytest.mark.sweep
 @pytest.mark.parametrize("conversation", ["auto", "none"])
 @pytest.mark.parametrize("ticks", range(24))
 async def test_a_request_may_be_cancelled_at_any_moment(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 
@@ -11,6 +11,7 @@ import pytest
 import trio
 import trio.testing
 
+from tests.effort import one_in
 from trio_realtime import DEFAULT_OPTIONS, RealtimeConnection, open_realtime
 from trio_realtime.events import ResponseDone
 from trio_realtime.testing import SimulatedServer, seeded
@@ -190,14 +191,15 @@ async def is_cancelled_from_outside(session: Session) -> None:
         assert trio.current_time() <= scope.deadline + DEFAULT_OPTIONS.close_timeout + 0.001
 
 
-def every_step(main: Callable[[Session], Awaitable[None]]) -> Iterator[int]:
+def every_step(main: Callable[[Session], Awaitable[None]]) -> range:
     dry = Session(None).run(main)
     assert dry.struck == "never"
     assert dry.steps.count > 200
-    return iter(range(1, dry.steps.count))
+    return range(1, dry.steps.count, one_in(7))
 
 
 # promise 1; promise 4
+@pytest.mark.sweep
 def test_a_session_cancelled_at_any_step_ends_with_whole_frames_and_a_close() -> None:
     struck: set[str] = set()
     for at in every_step(is_cancelled_from_outside):
@@ -218,6 +220,7 @@ def test_a_session_cancelled_at_any_step_ends_with_whole_frames_and_a_close() ->
 
 
 # promise 1; promise 4
+@pytest.mark.sweep
 @pytest.mark.parametrize("reads", [1_000, 3_000, 9_000])
 def test_a_session_cancelled_at_any_step_ends_in_time_though_the_peer_reads_no_more(
     reads: int,
@@ -245,6 +248,7 @@ async def is_cancelled_inside(session: Session) -> None:
 
 
 # promise 4
+@pytest.mark.sweep
 def test_a_body_cancelled_at_any_step_leaves_a_connection_that_works() -> None:
     for at in every_step(is_cancelled_inside):
         session = Session(at).run(is_cancelled_inside)

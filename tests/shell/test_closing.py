@@ -223,7 +223,6 @@ async def test_a_shielded_send_in_finally_still_has_a_line(
     assert [frame["type"] for frame in endpoint.peer.received] == ["input_audio_buffer.clear"]
 
 
-# B14
 async def test_the_server_sees_a_close_frame_also_when_the_block_is_cancelled(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -97,6 +97,7 @@ async def test_a_slow_big_frame_of_ours_is_life(autojump_clock: trio.testing.Moc
 
 
 # promise 8
+@pytest.mark.sweep
 async def test_a_busy_consumer_keeps_its_link(autojump_clock: trio.testing.MockClock) -> None:
     async def behave(peer: Peer) -> None:
         await peer.open_session()

@@ -18,6 +18,8 @@ from trio_realtime._transport._inbound import (
 )
 from trio_realtime._transport._wsproto import WsprotoFrames
 
+pytestmark = pytest.mark.one_library
+
 
 def fed(
     data: bytes, *, limit: int = 100_000, size: int = 0
@@ -47,6 +49,20 @@ def test_the_same_comes_of_it_however_the_bytes_are_cut(size: int) -> None:
     messages, seen = fed(data, size=size)
     assert messages == ["y" * 70_000, "in pårts", "x" * 300, b"\x00\xff", ""]
     assert seen == [PongSeen(b"pong"), PingSeen(b"between"), CloseSeen(3000, "bye")]
+
+
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 128, 65535, 65536])
+def test_a_frame_of_any_length_is_read(length: int) -> None:
+    payload = b"x" * length
+    messages, seen = fed(frame(1, payload) + frame(2, payload) + text("after"))
+    assert messages == [payload.decode(), payload, "after"]
+    assert seen == []
+
+
+def test_a_control_frame_may_be_as_long_as_it_may_be() -> None:
+    messages, seen = fed(ping(b"p" * 125) + close(1000, "r" * 123))
+    assert seen == [PingSeen(b"p" * 125), CloseSeen(1000, "r" * 123)]
+    assert messages == []
 
 
 @pytest.mark.parametrize("size", [1, 0])

@@ -20,6 +20,7 @@ import trio
 import trio.testing
 
 import trio_realtime
+from tests.effort import effort
 from tests.shell.lines import Behaviour, Peer, anatomy, line_to, polite, silent_at_close
 from tests.shell.test_cancelling import assert_settled
 from trio_realtime import Options, RealtimeConnection, open_realtime
@@ -40,7 +41,7 @@ HANGS_AFTER: Final = 1000
 """Virtual seconds; an ordinary session takes less than ten."""
 
 GROUPED: Final = "BaseExceptionGroup[KeyboardInterrupt]"
-RUNS: Final = 90
+RUNS: Final = 45
 """How many of the moments are tried, evenly spread."""
 
 
@@ -212,6 +213,7 @@ class Session:
             stream.abort()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(("body", "runs"), [(talk, RUNS), (respond, RUNS // 3)])
 @pytest.mark.parametrize(
     ("kind", "stages"),
@@ -224,6 +226,7 @@ class Session:
 def test_ctrl_c_at_any_moment_ends_the_session_and_leaves_nothing(
     kind: type[Trap], stages: set[str], body: Body, runs: int
 ) -> None:
+    runs = effort(runs, deep=4 * runs)
     dry = kind(None)
     assert Session(body).run(dry).left == "nothing"
     seen: set[tuple[str, str]] = set()
@@ -240,6 +243,7 @@ def test_ctrl_c_at_any_moment_ends_the_session_and_leaves_nothing(
 
 
 # promise 4
+@pytest.mark.sweep
 @pytest.mark.parametrize(("does", "runs"), [(talk, RUNS), (respond, RUNS // 3)])
 @pytest.mark.parametrize("kind", [AtLine, AtStep])
 def test_a_program_that_catches_ctrl_c_in_the_block_goes_on_with_nothing_torn(
@@ -258,6 +262,7 @@ def test_a_program_that_catches_ctrl_c_in_the_block_goes_on_with_nothing_torn(
         await trio.sleep(60)
         assert_settled(conn)
 
+    runs = effort(runs, deep=4 * runs)
     dry = kind(None)
     assert Session(body).run(dry).left == "nothing"
     for at in range(1, dry.count, max(1, dry.count // runs)):

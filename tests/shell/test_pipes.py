@@ -6,6 +6,8 @@ import trio.testing
 
 from trio_realtime.testing._pipes import PipeStream, pipe_pair
 
+pytestmark = pytest.mark.one_library
+
 
 async def _pair() -> tuple[PipeStream, PipeStream]:
     return pipe_pair()

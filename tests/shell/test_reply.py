@@ -19,6 +19,8 @@ from trio_realtime._response import Reply, ReplySink, dropped_reply
 from trio_realtime.events import ResponseDone, SessionUpdated
 from trio_realtime.types import AssistantMessage, OutputText, Session
 
+pytestmark = pytest.mark.one_library
+
 
 def refusal() -> ServerError:
     return ServerError(type="invalid_request_error", code="no_such_item", message="No")

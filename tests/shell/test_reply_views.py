@@ -30,6 +30,8 @@ from trio_realtime.types import (
     TextPart,
 )
 
+pytestmark = pytest.mark.one_library
+
 View: TypeAlias = ReplyView[ServerEvent] | ReplyView[str] | ReplyView[bytes]
 
 

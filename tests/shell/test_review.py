@@ -333,7 +333,6 @@ async def test_a_cancelled_aclose_has_closed_when_it_returns_also_with_a_timeout
         assert conn.close_info == CloseInfo(1000, "", "us")
 
 
-# B3
 async def test_the_server_is_told_of_its_oversize_message_also_behind_a_frame_that_is_stuck(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

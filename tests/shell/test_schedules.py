@@ -11,6 +11,7 @@ import pytest
 import trio
 import trio.testing
 
+from tests.effort import one_in
 from tests.shell.lines import Behaviour
 from tests.shell.test_closing import CASES, Body, leaving
 from trio_realtime import RealtimeConnection, open_realtime
@@ -21,12 +22,13 @@ SEEDS: Final = range(200)
 
 
 # promise 1; pain 5
+@pytest.mark.sweep
 @pytest.mark.parametrize(("behave", "body", "outer", "left", "took", "caught"), CASES)
 def test_what_leaves_the_block_does_not_depend_on_the_schedule(
     behave: Behaviour, body: Body, outer: float | None, left: str, took: float, caught: bool
 ) -> None:
     main = partial(leaving, behave, body, outer=outer)
-    for seed in SEEDS:
+    for seed in SEEDS[:: one_in(8)]:
         with seeded(seed):
             clock = trio.testing.MockClock(autojump_threshold=0)
             what, seconds, scope_caught, _ = trio.run(main, clock=clock)
@@ -99,6 +101,7 @@ def trace_of(seed: int) -> list[str]:
     return trace
 
 
+@pytest.mark.sweep
 def test_the_same_seed_gives_the_same_interleaving_step_by_step() -> None:
     traces = [trace_of(seed) for seed in range(20)]
     for seed in range(20):

@@ -132,7 +132,7 @@ async def test_a_send_that_is_cancelled_before_the_writer_took_it_is_not_sent() 
     assert ids(endpoint.peer) == ["1", "3"]
 
 
-# promise 4; B6
+# promise 4
 async def test_a_send_that_is_cancelled_half_way_goes_out_whole_and_so_does_the_next() -> None:
     gated = Gated()
     async with line_to(gated) as endpoint:
@@ -514,6 +514,7 @@ async def test_cancelled_while_it_waits_behind_another_frame_nothing_of_it_is_se
     assert endpoint.peer.close_code == 1000
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("name", [name for name in CALLS if name not in {"aclose", *READS}])
 async def test_cancelled_after_the_writer_took_it_all_of_it_is_sent(name: str) -> None:
     gated = Gated()

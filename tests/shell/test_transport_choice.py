@@ -17,6 +17,8 @@ from trio_realtime import (
 from trio_realtime._transport import open_transport
 from trio_realtime.testing import SimulatedServer
 
+pytestmark = pytest.mark.one_library
+
 NOWHERE = OpenAIEndpoint("key", base_url="http://localhost:1")
 
 

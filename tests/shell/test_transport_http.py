@@ -9,6 +9,8 @@ from trio_realtime._transport._http import HttpExchange, HttpRequest, HttpRespon
 from trio_realtime._transport._server import accept_request
 from trio_realtime.testing._pipes import PipeStream, pipe_pair
 
+pytestmark = pytest.mark.one_library
+
 LIMIT = 20
 
 

@@ -89,14 +89,12 @@ async def test_the_request_holds_what_the_handshake_says() -> None:
         ("ws://[2001:db8::1]:8080/a%20b?c=%C3%BC", "[2001:db8::1]:8080", "/a%20b?c=%C3%BC"),
     ],
 )
-# B18
 def test_the_host_header_names_the_port_only_where_it_is_not_the_schemes_own(
     url: str, host: str, target: str
 ) -> None:
     assert request_from_url(url) == (host, target)
 
 
-# B18
 async def test_an_ipv6_host_reaches_the_server_in_brackets() -> None:
     ours, theirs = pipe_pair()
     async with trio.open_nursery() as nursery:
@@ -112,7 +110,6 @@ async def _expect_host(stream: PipeStream, host: str) -> None:
     await request.accept()
 
 
-# B9
 async def test_interim_responses_are_skipped() -> None:
     async with transport_to(peers.interim_first) as transport:
         assert await transport.receive() == peers.SESSION_CREATED
@@ -158,7 +155,6 @@ async def test_frames_in_the_segment_of_the_answer_are_received() -> None:
 
 
 # pain 22
-# B9
 async def test_a_401_whose_body_ends_with_the_connection_is_a_refused_key() -> None:
     error = await refusal_by(peers.unauthorized)
     assert isinstance(error, AuthenticationError)
@@ -231,7 +227,6 @@ WRONG_KEY = (
 )
 
 
-# B10
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
@@ -240,8 +235,8 @@ WRONG_KEY = (
         (b"HTTP/1.1 what\r\n\r\n", "not HTTP"),
         (b"HTTP/1.1 500 Oh\r\nno colon here\r\n\r\n", "not HTTP"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000, "larger than"),
-        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "Connection: Upgrade"),
-        (WRONG_KEY, "Bad accept token"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "did not accept a WebSocket"),
+        (WRONG_KEY, "did not accept a WebSocket"),
     ],
     ids=["tls", "http2", "no status", "no header", "endless", "no upgrade", "bad key"],
 )
@@ -252,7 +247,6 @@ async def test_garbage_is_a_connect_error_at_once(answer: bytes, said: str) -> N
     assert "api.example" in str(error)
 
 
-# B8
 @pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 10"])
 async def test_an_end_during_the_upgrade_is_noticed_at_once(
     answer: bytes, autojump_clock: trio.testing.MockClock
@@ -262,7 +256,6 @@ async def test_an_end_during_the_upgrade_is_noticed_at_once(
     assert trio.current_time() == 0
 
 
-# B8
 async def test_a_reset_during_the_upgrade_is_noticed_at_once() -> None:
     async def reset(stream: trio.abc.Stream) -> None:
         assert isinstance(stream, PipeStream)
@@ -282,7 +275,6 @@ async def test_a_close_right_behind_the_101_is_told_once_open() -> None:
         assert (await peers.ending_of(transport)).code == 1001
 
 
-# B2
 # pain 23
 @pytest.mark.parametrize("peer", [peers.black_hole, peers.swallower])
 async def test_a_black_hole_is_left_when_the_caller_says_so(
@@ -299,7 +291,6 @@ async def test_a_black_hole_is_left_when_the_caller_says_so(
         servers.cancel_scope.cancel()
 
 
-# B2
 async def test_cancelling_only_the_caller_ends_the_tasks_too() -> None:
     async with trio.open_nursery() as servers:
         stream = await pipe_to(servers, peers.black_hole)("", 0)

@@ -183,6 +183,7 @@ async def test_a_spoken_conversation_goes_into_another_session(
         assert held(conn) == session.conversation.items
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("seed", range(12))
 async def test_whatever_is_done_the_items_stay_those_of_the_server(
     autojump_clock: trio.testing.MockClock, seed: int

@@ -64,6 +64,7 @@ async def test_a_client_gets_from_the_cassette_what_it_got_from_the_server(
     assert not path.with_name("a.jsonl.partial").exists()
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize("seed", range(20))
 def test_any_interleaving_is_played_alike(seed: int, tmp_path: Path) -> None:
     async def main() -> None:

@@ -18,6 +18,8 @@ from trio_realtime.testing import ClientHandshake, SimulatedServer
 from trio_realtime.testing._host import Host, ServerSocket
 from trio_realtime.types import Session
 
+pytestmark = pytest.mark.one_library
+
 PATH = "/v1/realtime/client_secrets"
 SERVER_KEY = "sk-proj-simulated-server-key"
 

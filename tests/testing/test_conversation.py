@@ -6,6 +6,7 @@ import base64
 import itertools
 from typing import TYPE_CHECKING, TypeAlias
 
+import pytest
 import trio
 import trio.testing
 from pydantic import JsonValue
@@ -158,6 +159,8 @@ async def test_a_session_lasts_an_hour_of_the_clock(autojump_clock: trio.testing
             assert closed.reason == "Your session hit the maximum duration of 60 minutes."
 
 
+@pytest.mark.sweep
+@pytest.mark.one_library
 async def test_an_hour_of_talk_stays_small(autojump_clock: trio.testing.MockClock) -> None:
     # promise 7
     async with SimulatedServer("Yes.", audio_speed=1000) as server:

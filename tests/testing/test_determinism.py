@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import final
 
+import pytest
 import trio
 import trio.abc
 from pydantic import JsonValue
@@ -115,6 +116,7 @@ def test_a_session_with_everything_is_the_same_again() -> None:
     assert first[2] != other[2]
 
 
+@pytest.mark.sweep
 def test_with_faults_too_it_is_the_same_again() -> None:
     for seed in range(5):
         assert run(seed, faults=True) == run(seed, faults=True)

@@ -17,6 +17,8 @@ from tests.testing.presence import loaded
 from tests.testing.raw import RawClient, raw_client
 from trio_realtime.testing import CallTool, Fail, Say, SimulatedServer
 
+pytestmark = pytest.mark.one_library
+
 Producing: TypeAlias = Callable[[SimulatedServer, RawClient], Awaitable[JsonValue]]
 """Brings an error about, and returns it as it came over the wire."""
 

@@ -20,6 +20,8 @@ from trio_realtime.audio import silence, tone
 from trio_realtime.events import UnknownEvent
 from trio_realtime.testing import SimulatedServer
 
+pytestmark = pytest.mark.one_library
+
 SESSIONS = recorded_sessions()
 needs_recordings = pytest.mark.skipif(not SESSIONS, reason="the recordings are not here")
 

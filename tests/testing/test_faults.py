@@ -444,6 +444,7 @@ def trace(seed: int) -> tuple[list[InjectedFault], list[str], str]:
     return plan.happened, lines, told.left
 
 
+@pytest.mark.sweep
 def test_the_same_seed_gives_the_same_faults_and_the_same_frames() -> None:
     traces = {seed: trace(seed) for seed in range(30)}
     for seed, seen in traces.items():

@@ -10,11 +10,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import pytest
 import trio
 import trio_websocket
 
 from tests.testing.faithful import Frame
 from trio_realtime.testing import SimulatedServer, record
+
+pytestmark = pytest.mark.one_library
 
 PROGRAM = Path(__file__).with_name("kit_alone.py")
 ASK: Frame = {"type": "response.create", "response": {"output_modalities": ["text"]}}

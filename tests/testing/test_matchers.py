@@ -31,6 +31,8 @@ from trio_realtime.testing import (
     maybe,
 )
 
+pytestmark = pytest.mark.one_library
+
 DONE: dict[str, object] = {
     "type": "response.done",
     "event_id": "event_1",
@@ -385,6 +387,7 @@ def test_ten_thousand_events_are_matched_in_linear_time() -> None:
     assert len(shown.splitlines()) < 30
 
 
+@pytest.mark.sweep
 def test_gaps_and_least_numbers_do_not_multiply() -> None:
     looked = 0
 

@@ -13,6 +13,8 @@ import trio.testing
 from tests.testing.raw import raw_client
 from trio_realtime.testing import SimulatedServer, SimulatedSession
 
+pytestmark = pytest.mark.one_library
+
 UPGRADE = (
     b"GET /v1/realtime?model=m HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
     b"Connection: Upgrade\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"

@@ -16,6 +16,7 @@ from trio_realtime import ConnectionClosedError, open_realtime
 from trio_realtime.testing import SimulatedServer, seeded
 
 
+@pytest.mark.sweep
 async def test_a_client_that_does_not_read_makes_the_model_wait(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -8,6 +8,8 @@ from importlib.metadata import entry_points
 
 import pytest
 
+pytestmark = pytest.mark.one_library
+
 MODULE = "_trio_realtime_pytestplugin"
 
 HEAD = """

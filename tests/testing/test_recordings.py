@@ -12,6 +12,8 @@ from tests.core.simulated import Client, at
 from tests.testing.faithful import Frame, recorded_sessions
 from trio_realtime._core.simulator import Action, CallTool, Say, Together
 
+pytestmark = pytest.mark.one_library
+
 SESSIONS = recorded_sessions()
 
 # How many there are (deltas), whether they come (rate limits, one in three), or when

@@ -13,6 +13,8 @@ from trio_realtime import open_realtime
 from trio_realtime.events import ResponseDone
 from trio_realtime.testing import SimulatedServer, seeded
 
+pytestmark = pytest.mark.one_library
+
 
 async def order_of_many_tasks() -> list[int]:
     order: list[int] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import trio
 import trio.testing
 
@@ -14,6 +15,7 @@ SESSIONS = 200
 SPEECH = tone(300, 300) + silence(600)
 
 
+@pytest.mark.sweep
 async def test_200_sessions_at_once_are_strangers_to_each_other(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -28,6 +28,8 @@ from trio_realtime.testing import (
     Voice,
 )
 
+pytestmark = pytest.mark.one_library
+
 SOUND = tone(440, 200)
 
 # It says a tone of 100 ms for each word that it reads.

@@ -13,6 +13,8 @@ from trio_realtime._transport import accept_websocket
 from trio_realtime.testing import ClientHandshake, Sighting, SimulatedServer, pipe_pair
 from trio_realtime.testing._watching import WatchedSocket
 
+pytestmark = pytest.mark.one_library
+
 
 def told(sightings: list[Sighting]) -> list[tuple[int, str, str]]:
     """Which connection, what, and the type of the event or what was said."""

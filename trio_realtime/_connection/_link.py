@@ -179,9 +179,8 @@ class Link:
 
     def room_changed(self) -> None:
         """Wake the reader if it waits for room or for a reason to read on."""
-        if (self.reader_paused and self.budget.may_read) or (
-            self.lets_catch_up and self.budget.is_caught_up
-        ):
+        budget = self.budget
+        if (self.reader_paused and budget.may_read) or (self.lets_catch_up and budget.is_caught_up):
             self.room.unpark_all()
 
     def end_error(self) -> ConnectionClosedError | None:
@@ -232,10 +231,10 @@ class Link:
             self._note_error(error, verdict)
         elif event.type in _SESSIONS:
             self.session = value_at(event, "session")
-            self._note_session()
+            self._note_session(event.type)
         elif isinstance(event, InvalidEvent) and event.wire_type in _SESSIONS:
             # Opening looks at the type alone: a compatible server's session may not validate.
-            self._note_session()
+            self._note_session(event.wire_type or "")
         return event, verdict, error
 
     def note_connected(self, transport: Transport) -> None:
@@ -244,11 +243,13 @@ class Link:
         self.is_open = self.opens_at == "connected"
         self.changed.unpark_all()
 
-    def _note_session(self) -> None:
+    def _note_session(self, kind: str) -> None:
         self.has_session = True
         self.changed.unpark_all()
-        # At once, and not when the opening task runs: what comes next is the program's.
-        self.is_open = self.is_open or self.opens_at == "session.created"
+        # At once, and not when the opening task runs: what comes next is the program's. An update
+        # before ours is asked for is somebody else's.
+        if self.opens_at == "session.created" or kind == self.opens_at == self.stage:
+            self.is_open = True
 
     def _note_error(self, error: ServerError, verdict: Verdict) -> None:
         # Every one, also one that nobody reads (promise 5). What the library itself sent too late

@@ -109,13 +109,15 @@ async def _read(link: Link, transport: Transport, dialect: Dialect) -> None:
             frame = await transport.receive()
             # From here to the next receive nothing is awaited: all that was read at once is in
             # every buffer it belongs to before anything else can happen.
-            with contextlib.suppress(trio.WouldBlock):
-                while True:
-                    if not link.is_leaving and link.loss is None:
-                        link.dispatch(decode_server(frame, dialect), weight_of(frame))
-                    if not link.budget.has_room:
-                        break
+            while True:
+                if not link.is_leaving and link.loss is None:
+                    link.dispatch(decode_server(frame, dialect), weight_of(frame))
+                if not link.budget.has_room:
+                    break
+                try:
                     frame = transport.receive_nowait()
+                except trio.WouldBlock:
+                    break
             # Not kept until the next one comes: it may be large.
             del frame
             if reads > 0:

@@ -38,8 +38,11 @@ class Budget:
 
     @property
     def is_ahead(self) -> bool:
-        """Whether reading has run ahead of who reads the streams, with nobody waiting."""
-        return self.held > AHEAD_BYTES and self.waiting == 0
+        """Whether reading has run ahead of who reads the streams, with nobody waiting.
+
+        Not once the limit is reached: what is read then is read because it must be.
+        """
+        return AHEAD_BYTES < self.held < self.limit and self.waiting == 0
 
     @property
     def is_caught_up(self) -> bool:

@@ -1,8 +1,8 @@
 """HTTP answers that we must read ourselves, and the errors they turn into.
 
 The library cannot: it takes an interim response for a refusal, waits for ever for a body that ends
-with the connection, and raises in its own task (B8, B9, B10). This module knows no stream: it is
-given a function that reads.
+with the connection, and raises in its own task. This module knows no stream: it is given a
+function that reads.
 """
 
 from __future__ import annotations

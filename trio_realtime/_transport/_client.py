@@ -92,7 +92,7 @@ class WebSocketTransport:
 
     async def ping(self) -> None:
         """Hand over a ping; see `Transport`."""
-        # B5: waits for no answer, and keeps nothing for one that may never come.
+        # Waits for no answer, and keeps nothing for one that may never come.
         if not self._wire.may_send:
             raise await self._closed()
         self._ping_number += 1

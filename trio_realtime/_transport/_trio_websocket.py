@@ -33,12 +33,13 @@ async def upgrade(wire: Wire, handshake: Handshake, answer: AnswerReader) -> tup
     """
     host, target = request_from_url(handshake.url)
     stream = _UpgradeStream(wire, answer)
+    upgraded: Upgraded | None = None
     async with trio.open_nursery() as nursery:
-        reader = _ReaderNursery(nursery)
-        # B2, B8: the library waits for an answer and notices no end of the stream. Can go when
-        # its `wrap_client_stream` also waits for its reader.
-        with trio.CancelScope() as waiting:
-            reader.on_end = waiting.cancel
+        # The library waits for an answer and notices no end of the stream. Can go when its
+        # `wrap_client_stream` also waits for its reader.
+        waiting = trio.CancelScope()
+        reader = _ReaderNursery(nursery, on_end=waiting.cancel)
+        with waiting:
             ws = await trio_websocket.wrap_client_stream(
                 cast("trio.Nursery", reader),
                 cast("trio.SocketStream", stream),
@@ -47,17 +48,18 @@ async def upgrade(wire: Wire, handshake: Handshake, answer: AnswerReader) -> tup
                 subprotocols=handshake.subprotocols,
                 extra_headers=[(n.encode(), v.encode()) for n, v in handshake.headers],
             )
+            headers = tuple(
+                (n.decode("latin-1"), v.decode("latin-1")) for n, v in ws.handshake_headers
+            )
+            upgraded = Upgraded(WsprotoFrames(), ws.subprotocol, headers)
         nursery.cancel_scope.cancel()
-    if waiting.cancelled_caught:
+    if upgraded is None:
         raise stream.error or _fault_from(reader.result)
-    headers = tuple(
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in ws.handshake_headers
-    )
-    return Upgraded(WsprotoFrames(), ws.subprotocol, headers), stream.rest
+    return upgraded, stream.rest
 
 
 def _fault_from(result: outcome.Outcome[object] | None) -> UpgradeFault:
-    # B10: the library sends wsproto's hint, a refusal, which a client cannot: h11's complaint
+    # The library sends wsproto's hint, a refusal, which a client cannot: h11's complaint
     # hides wsproto's. trio-websocket 0.12 `_reader_task`; can go when it raises the first.
     cause = result.error if isinstance(result, outcome.Error) else None
     said = cause
@@ -69,8 +71,11 @@ def _fault_from(result: outcome.Outcome[object] | None) -> UpgradeFault:
 
 
 @final
-class _UpgradeStream(trio.abc.Stream):
-    """What the library takes for a stream: its request goes out, the answer comes in, no more."""
+class _UpgradeStream:
+    """What the library takes for a stream: its request goes out, the answer comes in, no more.
+
+    The library has no reason to close it: no frame ever comes.
+    """
 
     def __init__(self, wire: Wire, answer: AnswerReader) -> None:
         self._wire = wire
@@ -97,26 +102,20 @@ class _UpgradeStream(trio.abc.Stream):
             return b""
         return head
 
-    async def wait_send_all_might_not_block(self) -> None:
-        await trio.lowlevel.checkpoint()
-
-    async def aclose(self) -> None:
-        await trio.lowlevel.checkpoint()
-
 
 @final
 class _ReaderNursery:
     """What `wrap_client_stream` is given in place of a nursery.
 
-    B16, B19: the library offers no other way to its reader, which raises whatever goes wrong into
+    The library offers no other way to its reader, which raises whatever goes wrong into
     the nursery it was started in. Here that is a fact like another. Can go when
     `wrap_client_stream` returns its errors: https://github.com/python-trio/trio-websocket/issues/132
     """
 
-    def __init__(self, nursery: trio.Nursery) -> None:
+    def __init__(self, nursery: trio.Nursery, *, on_end: Callable[[], None]) -> None:
         self._nursery = nursery
+        self._on_end = on_end
         self.result: outcome.Outcome[object] | None = None
-        self.on_end: Callable[[], None] | None = None
 
     def start_soon(self, async_fn: Callable[[], Awaitable[object]]) -> None:
         """Start the library's reader."""
@@ -126,8 +125,7 @@ class _ReaderNursery:
     async def _run(self, async_fn: Callable[[], Awaitable[object]]) -> None:
         try:
             self.result = outcome.Value(await async_fn())
-        except Exception as error:  # noqa: BLE001 - B10, B16: h11's come out too
+        except Exception as error:  # noqa: BLE001 - h11's come out too
             self.result = outcome.Error(error)
         finally:
-            if self.on_end is not None:
-                self.on_end()
+            self._on_end()

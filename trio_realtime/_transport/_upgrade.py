@@ -1,7 +1,7 @@
 """What every upgrade to a WebSocket has: where it goes, and the answer that we read ourselves.
 
-No library reads the answer well (B8, B9, B10), so a library sees nothing but a 101. This module
-knows none of them.
+No library reads the answer well, so a library sees nothing but a 101. This module knows none of
+them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from trio_realtime.errors import ConnectError
 def request_from_url(url: str) -> tuple[str, str]:
     """Split the URL of a `Handshake` into the Host header and the request target.
 
-    B18: the port is left out only where it is the scheme's own, and IPv6 keeps its brackets.
+    The port is left out only where it is the scheme's own, and IPv6 keeps its brackets.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""

@@ -120,7 +120,7 @@ class Wire(trio.abc.AsyncResource):
 
     def append_pong(self, frame: bytes) -> None:
         """Add an answer to a ping, and set it going. Never waits for the peer."""
-        # After our CLOSE it would break the protocol (B4).
+        # After our CLOSE it would break the protocol.
         if self._our_close is None:
             self._buffer += frame
             self._queued += len(frame)

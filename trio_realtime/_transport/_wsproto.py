@@ -14,16 +14,15 @@ from trio_realtime._transport._library import LibraryFault
 
 _maker: Final = Connection(ConnectionType.CLIENT)
 """Makes the messages, pings and pongs of all connections: each is one frame, so none leaves a
-state behind. It never hears of what arrives, so nothing that does makes a frame impossible (B4)."""
+state behind. It never hears of what arrives, so nothing that does makes a frame impossible."""
 
 
 @final
 class WsprotoFrames:
     """A `FrameLibrary` over wsproto."""
 
-    takes_compressed: Final = False
-
     def __init__(self) -> None:
+        self.takes_compressed: bool = False
         self._reader: Connection | None = None
         self._text: list[str] = []
         self._bytes = bytearray()
