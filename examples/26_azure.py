@@ -1,6 +1,6 @@
 """Talk to a deployment of Azure OpenAI, by GA and by a preview. The new idea: AzureEndpoint.
 
-OpenAI's Node client has `azure()` for this, which knows the preview only.
+OpenAI's Node client has `azure()` for this; that of its beta knows the previews only.
 """
 
 import trio

@@ -20,7 +20,7 @@ SECTIONS: Final = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTI
 PROSE: Final = {
     "asyncio, or blocking calls",
     "`session.update()` returns when it is sent",
-    "while you are busy for 20 s, pings are not answered",
+    "a slow reader loses its connection: behind 16 unread frames no pong is seen",
     "`event_id=` of every method",
 }
 """Rows that have no code of ours, for there is nothing to write."""

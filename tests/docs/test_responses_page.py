@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import inspect
 import io
@@ -10,13 +9,13 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import cache, partial
 from pathlib import Path
-from types import CodeType
 from typing import Final, TypeAlias, cast
 
 import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.docs.blocks import BLOCK, code_of
 from trio_realtime import RealtimeConnection, Reply, ReplyView, open_realtime
 from trio_realtime.events import ServerEvent
 from trio_realtime.testing import (
@@ -32,18 +31,9 @@ from trio_realtime.testing import (
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TEXT: Final = (ROOT / "docs" / "responses.md").read_text("utf-8")
-BLOCKS: Final = re.findall(
-    r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", TEXT, re.MULTILINE | re.DOTALL
-)
+BLOCKS: Final = BLOCK.findall(TEXT)
 
 STORY: Final = "one two three four five six seven eight nine ten"
-
-
-def code_of(block: str) -> CodeType:
-    """A block as readers would type it: with `await` outside of any function."""
-    code = compile(block, "responses.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    assert isinstance(code, CodeType)
-    return code
 
 
 async def run_block(block: str, names: dict[str, object]) -> None:
@@ -52,7 +42,7 @@ async def run_block(block: str, names: dict[str, object]) -> None:
         async with open_realtime("gpt-realtime-2.1", endpoint=server.endpoint) as conn:
             names.update(conn=conn, server=server)
             with trio.fail_after(600):
-                running: object = eval(code_of(block), names)
+                running: object = eval(code_of(block, "responses.md"), names)
                 if inspect.isawaitable(running):
                     await running
 

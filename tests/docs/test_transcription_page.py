@@ -15,15 +15,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.docs.test_responses_page import code_of
+from tests.docs.blocks import BLOCK, code_of
 from trio_realtime import TranscriptFailure, open_transcription
 from trio_realtime.testing import SimulatedServer, seeded, serve_simulated
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 TEXT: Final = (ROOT / "docs" / "transcription.md").read_text("utf-8")
-BLOCKS: Final = re.findall(
-    r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", TEXT, re.MULTILINE | re.DOTALL
-)
+BLOCKS: Final = BLOCK.findall(TEXT)
 PROGRAM, IMPORTS = BLOCKS[0][0], BLOCKS[1][0]
 
 
@@ -34,7 +32,7 @@ async def run_block(block: str, names: dict[str, object]) -> None:
         ) as conn:
             names.update(conn=conn, server=server, session=server.sessions[0])
             with trio.fail_after(600):
-                running: object = eval(code_of(block), names)
+                running: object = eval(code_of(block, "transcription.md"), names)
                 if inspect.isawaitable(running):
                     await running
 
@@ -42,7 +40,7 @@ async def run_block(block: str, names: dict[str, object]) -> None:
 @pytest.mark.parametrize(("block", "below"), BLOCKS[2:], ids=range(len(BLOCKS[2:])))
 def test_a_block_prints_what_is_below_it(block: str, below: str) -> None:
     names: dict[str, object] = {}
-    exec(code_of(IMPORTS), names)
+    exec(code_of(IMPORTS, "transcription.md"), names)
     output = io.StringIO()
     with seeded(0), contextlib.redirect_stdout(output):
         trio.run(run_block, block, names, clock=MockClock(autojump_threshold=0))

@@ -237,6 +237,11 @@ proves("secret-for-translation-parameter-type")(
 )
 
 
+proves("secret-of-beta-refused")(
+    refused("sessions", '{"voice": "nobody"}', '{"modalities": ["audio"]}')
+)
+
+
 @proves("secret-of-beta")
 async def _() -> Outcome:
     async with served() as (_, rest):

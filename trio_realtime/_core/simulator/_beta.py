@@ -50,8 +50,8 @@ _RENAMED: Final = {
 }
 """Server events, by what GA calls them."""
 
-_TEMPERATURE: Final = 0.8
-_TEMPERATURES: Final = number(0.6, 1.2)
+TEMPERATURE: Final = 0.8
+TEMPERATURES: Final = number(0.6, 1.2)
 
 # Our choice: how many requests OpenAI lets through in a minute.
 _REQUESTS: Final[Object] = {
@@ -98,9 +98,9 @@ _MORE_OF: Final[Mapping[str, Object]] = {
 _LESS: Final = ("speed", "tracing", "truncation", "prompt")
 
 _OWN: Final[Mapping[Flavour, Mapping[str, Check]]] = {
-    "openai": {"temperature": _TEMPERATURES, "client_secret": free},
+    "openai": {"temperature": TEMPERATURES, "client_secret": free},
     "voice-live": {
-        "temperature": _TEMPERATURES,
+        "temperature": TEMPERATURES,
         "voice": _voice,
         **dict.fromkeys(_MORE, _anything),
     },
@@ -108,7 +108,7 @@ _OWN: Final[Mapping[Flavour, Mapping[str, Check]]] = {
 """The settings that GA does not have, or that it would refuse."""
 
 _BEGINS: Final[Mapping[Flavour, Object]] = {
-    "openai": {"temperature": _TEMPERATURE, "modalities": ["audio", "text"]},
+    "openai": {"temperature": TEMPERATURE, "modalities": ["audio", "text"]},
     "voice-live": {
         "temperature": None,
         "modalities": ["audio"],

@@ -108,6 +108,14 @@ SECRET_ROWS: Final = (
         link=SPECIFICATION,
     ),
     Row(
+        id="secret-of-beta-refused",
+        cause="POST realtime/sessions",
+        when="with a value that a session does not take; the error names it as it was asked for",
+        outcome=("http(400: invalid_value)",),
+        evidence="our choice",
+        source="refused as a `session.update` would be",
+    ),
+    Row(
         id="connect-with-secret",
         cause="connecting",
         when="with an ephemeral key, which names the model: the session is as asked for with it",
