@@ -101,7 +101,7 @@ def test_importing_loads_neither_a_websocket_library_nor_what_only_some_programs
         "asyncio", "email", "h11", "http", "importlib.metadata", "rich",
         "trio_realtime._core.cassette", "trio_realtime._core.matching",
         "trio_realtime._core.simulator", "trio_realtime._transport._client", "trio_realtime.beta",
-        "trio_realtime.cli", "trio_realtime.rest", "trio_realtime.testing",
+        "trio_realtime.cli", "trio_realtime.testing",
         "trio_realtime.translation", "trio_websocket", "typer", "unittest", "urllib.request",
         "websockets", "wsproto", "yaml",
     }  # fmt: skip

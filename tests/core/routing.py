@@ -15,6 +15,7 @@ from types import FunctionType, ModuleType
 import outcome
 from pydantic import BaseModel, JsonValue
 
+from trio_realtime._core._event import Event
 from trio_realtime._core._gate import Gate, Ticket
 from trio_realtime._core._outgoing import text_at
 from trio_realtime._core._pending import Outgoing, Pending, Place, Verdict, outgoing_from_event
@@ -35,11 +36,11 @@ class Ear:
 
     def __init__(self, name: str = "") -> None:
         self.name = name
-        self.heard: list[ServerEvent] = []
+        self.heard: list[Event] = []
         self.endings = 0
         self.holds_unread = False
 
-    def take(self, event: ServerEvent, weight: int) -> None:
+    def take(self, event: Event, weight: int) -> None:
         assert weight > 0
         self.heard.append(event)
 
@@ -115,7 +116,7 @@ class Line:
             backlog_bytes=backlog_bytes,
             doubt_seconds=CANCEL_TIMEOUT,
         )
-        self.stream: list[ServerEvent] = []
+        self.stream: list[Event] = []
 
     # The client.
 
@@ -194,7 +195,7 @@ class Line:
 
     # The server.
 
-    def hears(self, event: ServerEvent, weight: int = 1) -> Verdict:
+    def hears(self, event: Event, weight: int = 1) -> Verdict:
         """The reader reads an event."""
         verdict = self.pending.receive(event)
         if event.type in NOTED or event.type == "<invalid>":
@@ -301,13 +302,13 @@ def response(response_id: str | None, **fields: JsonValue) -> JsonValue:
     return {**named, "object": "realtime.response", "output": [], "metadata": None, **fields}
 
 
-def kind_of(event: ServerEvent) -> str:
+def kind_of(event: Event) -> str:
     if event.type in ("<invalid>", "<unknown>"):
         return text_at(event, "type") or ""
     return event.type
 
 
-def response_of(event: ServerEvent) -> str:
+def response_of(event: Event) -> str:
     return text_at(event, "response", "id") or text_at(event, "response_id") or NAMELESS
 
 

@@ -12,6 +12,7 @@ import outcome
 import pytest
 from pydantic import JsonValue
 
+from trio_realtime._core._event import Event
 from trio_realtime._core._outgoing import states, text_at
 from trio_realtime._core._pending import Outgoing, Pending, Place, Verdict, outgoing_from_event
 from trio_realtime._core._responses import NAMELESS
@@ -102,7 +103,7 @@ def answered(place: Place) -> bool:
     return place.result is not None
 
 
-def answer(place: Place) -> ServerEvent:
+def answer(place: Place) -> Event:
     assert isinstance(place.result, outcome.Value)
     return place.result.value
 

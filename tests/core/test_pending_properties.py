@@ -17,9 +17,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from pydantic import JsonValue
 
 from tests.effort import effort
+from trio_realtime._core._event import Event
 from trio_realtime._core._pending import Pending, Place, Verdict, outgoing_from_event
 from trio_realtime.errors import ServerError
-from trio_realtime.events import ResponseDone, ServerEvent, decode_server
+from trio_realtime.events import ResponseDone, decode_server
 
 ONE_AT_A_TIME = {
     "session.update": "session.updated",
@@ -350,7 +351,7 @@ class Line(RuleBasedStateMachine):
     def nobody_gets_anothers_answer(self) -> None:
         for event_id, place in self.places.items():
             if isinstance(place.result, outcome.Value):
-                event: ServerEvent = place.result.value
+                event: Event = place.result.value
                 if self.frames[event_id]["type"] == "response.cancel":
                     assert isinstance(event, ResponseDone)
                     wanted = self.frames[event_id].get("response_id")

@@ -7,9 +7,9 @@ from typing import Final, Literal
 from pydantic import JsonValue
 
 from trio_realtime import CloseInfo, ConnectionClosedError, Options
-from trio_realtime._core._shapes import GA, Shapes
 from trio_realtime._core._budget import Budget
 from trio_realtime._core._loss import Loss
+from trio_realtime._core._shapes import GA, Shapes
 from trio_realtime._response import Reply, ReplySink
 from trio_realtime.events import (
     InvalidEvent,
@@ -45,7 +45,7 @@ class Connection:
 
     def __init__(self, options: Options | None = None, session: Session | None = None) -> None:
         self.options: Options = options or Options()
-        self.session: Session | None = session
+        self.session: object = session
         self.shapes: Shapes = GA
         self.budget: Budget = Budget(self.options.inbox_bytes)
         self.loss: Loss | None = None

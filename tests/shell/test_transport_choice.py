@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal, cast
+
 import pytest
 import trio
 
@@ -35,7 +37,7 @@ async def test_what_there_is_not_is_refused_before_anything_is_opened(
     arguments: dict[str, object], said: str
 ) -> None:
     with pytest.raises(ValueError, match=said):
-        async with open_realtime("m", endpoint=NOWHERE, **arguments):  # type: ignore[arg-type]
+        async with cast("Any", open_realtime)("m", endpoint=NOWHERE, **arguments):
             raise AssertionError
 
 
@@ -78,10 +80,7 @@ async def test_a_library_is_chosen_by_its_name(library: str) -> None:
     if library == "websockets":
         pytest.importorskip("websockets")
     async with SimulatedServer("Hello!") as server:
-        async with open_realtime(
-            "m",
-            endpoint=server.endpoint,
-            transport=library,  # type: ignore[arg-type]
-        ) as conn:
+        name = cast("Literal['trio-websocket', 'websockets']", library)
+        async with open_realtime("m", endpoint=server.endpoint, transport=name) as conn:
             async with conn.respond("Hi") as reply:
                 assert "".join([piece async for piece in reply.text()]) == "Hello!"

@@ -50,8 +50,8 @@ async def open_stream(
 
     Args:
         url: A `ws:`, `wss:`, `http:` or `https:` URL, checked as `Handshake` does.
-        ssl_context: For `wss:` and `https:`, and for a proxy that speaks TLS. The default trusts what the
-            system trusts, and honours `SSL_CERT_FILE`.
+        ssl_context: For `wss:` and `https:`, and for a proxy that speaks TLS. The default trusts
+            what the system trusts, and honours `SSL_CERT_FILE`.
         proxy: The URL of a proxy (`http:`, `https:`, `socks5:`, `socks5h:`, `socks4:` or
             `socks4a:`), with user and password if it wants them.
         trust_env: Whether to use the proxy that the environment names.

@@ -2,9 +2,9 @@
 
 OpenAI has switched it off; Azure Voice Live, Azure's preview API and older compatible servers speak
 it. Sessions are flat, and text and audio of a response arrive as `ResponseTextDelta` and
-`ResponseAudioDelta`. What is the same in GA is the same class here. Where only the name is the same,
-as with `SessionConfig`, `ResponseConfig` or `ServerVad`, GA's class is refused: take all that the
-dialect needs from this module.
+`ResponseAudioDelta`. What is the same in GA is the same class here. Where only the name is the
+same, as with `SessionConfig`, `ResponseConfig` or `ServerVad`, GA's class is refused: take all that
+the dialect needs from this module.
 
 ```python
 from trio_realtime import beta

@@ -33,6 +33,9 @@ class RestClient:
     number of tasks may use it at the same time. Each request has a connection of its own, and
     nothing is kept open in between; after the block requests are a `RuntimeError`.
 
+    Where to ask is derived from the URL that an endpoint gives for its WebSocket, whose path must
+    end in `/realtime`; one of your own is asked about the model `"none"` where no call is meant.
+
     A request has no deadline but that of connecting (`Options.connect_timeout`): use cancel
     scopes. Redirects are never followed.
 
