@@ -485,6 +485,29 @@ def test_a_commit_in_the_midst_of_speech_is_answered_under_the_id_that_was_annou
     assert answer_of_commit(table, second) == "item_1"
 
 
+# promise 3
+def test_a_commit_that_is_told_twice_does_not_answer_the_next_one(table: Table) -> None:
+    first = table.request(COMMIT, "e1")
+    committed = table.tell(COMMITTED, item_id="item_1")
+    second = table.request(COMMIT, "e2")
+    table.tell(COMMITTED, item_id="item_1")
+    assert answer(first) is committed
+    assert not answered(second)
+    committed = table.tell(COMMITTED, item_id="item_2")
+    assert answer(second) is committed
+
+
+@pytest.mark.parametrize("nameless", [{"item_id": ""}, {"item_id": None}, {}])
+def test_commits_of_a_server_that_names_no_items_are_answered_in_turn(
+    table: Table, nameless: dict[str, JsonValue]
+) -> None:
+    for event_id in ("e1", "e2", "e3"):
+        place = table.request(COMMIT, event_id)
+        assert not answered(place)
+        table.tell(COMMITTED, **nameless)
+        assert answered(place)
+
+
 def test_a_turn_that_nobody_committed_is_voice_detections_though_its_end_was_not_told(
     table: Table,
 ) -> None:

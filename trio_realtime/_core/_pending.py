@@ -94,6 +94,8 @@ _SETTLED: Final = 256
 _UNANSWERED: Final = 1024
 # The error of an empty commit comes about a second late: few commits fit in between.
 _PRESUMED: Final = 16
+# What is told twice is told twice within moments.
+_COMMITTED: Final = 256
 
 
 class _Presumed(NamedTuple):
@@ -130,6 +132,7 @@ class Pending:
         self._wire: defaultdict[str, list[Place]] = defaultdict(list)
         self._settled = RecentIds(_SETTLED)
         self._settled_own = RecentIds(_SETTLED)
+        self._committed = RecentIds(_COMMITTED)
         self._presumed: defaultdict[str, list[_Presumed]] = defaultdict(list)
         self._told = 0
 
@@ -296,6 +299,11 @@ class Pending:
 
     def _note_commit(self, event: Event) -> None:
         item_id = text_at(event, "item_id")
+        if item_id in self._committed:
+            # Told twice: it is not the answer to the next commit.
+            return
+        # A server that names none may leave it empty.
+        self._committed.add(item_id or None)
         # A turn's own commit follows its end. One in its midst is our commit, under the id that
         # its begin announced; the turn goes on under another.
         heard = self._items.is_announced(item_id) and not self._wire[_COMMIT]
