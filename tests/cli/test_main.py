@@ -65,7 +65,8 @@ def test_the_programs_own_arguments_are_the_default(
 
 def forbid(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     """Make importing `missing` fail as it does where it is not installed."""
-    for name in [name for name in sys.modules if name.startswith("trio_realtime.cli.")]:
+    ours = ("trio_realtime.cli.", "trio_realtime.testing._certificate")
+    for name in [name for name in sys.modules if name.startswith(ours)]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.delattr("trio_realtime.cli._app")
     monkeypatch.setitem(sys.modules, missing, None)

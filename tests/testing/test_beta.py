@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ssl
+import sys
 
 import pytest
 import trio
@@ -202,6 +203,15 @@ async def test_a_server_makes_its_own_certificate_for_clients_that_know_only_tls
                 assert conn.session.current is not None
             ca_file = server.ca_file
         assert not ca_file.exists()
+
+
+async def test_who_has_no_trustme_is_told_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    monkeypatch.delitem(sys.modules, "trio_realtime.testing._certificate", raising=False)
+    with pytest.raises(ModuleNotFoundError, match="pip install trustme") as caught:
+        async with serve_simulated(tls=True):
+            pass
+    assert caught.value.name == "trustme"
 
 
 async def test_a_server_without_tls_has_no_certificate_and_one_is_enough() -> None:

@@ -350,9 +350,11 @@ async def serve_simulated(
     with ExitStack() as stack:
         ca_file = None
         if tls:
-            # Here, for trustme is an extra.
-            from trio_realtime.testing._certificate import certificate_for
-
+            try:
+                from trio_realtime.testing._certificate import certificate_for
+            except ModuleNotFoundError as error:  # it is an extra
+                said = "tls=True makes a certificate with trustme: pip install trustme"
+                raise ModuleNotFoundError(said, name=error.name) from error
             made = certificate_for(*dict.fromkeys(("localhost", "127.0.0.1", "::1", host)))
             ssl_context, ca_file = stack.enter_context(made)
         async with SimulatedServer(reply, **options) as server:
