@@ -16,9 +16,11 @@ from trio_realtime import (
     AuthenticationError,
     AzureEndpoint,
     ConnectError,
+    Handshake,
     HandshakeRejectedError,
     Options,
     RestError,
+    Target,
     accepted_call,
 )
 from trio_realtime.testing import SimulatedServer
@@ -289,3 +291,42 @@ async def test_an_id_that_is_none_is_refused() -> None:
             async with accepted_call(server.ring().id, "m", endpoint=server.endpoint):  # type: ignore[arg-type]
                 raise AssertionError
         assert server.calls[0].state == "ringing"
+
+
+@pytest.mark.parametrize(
+    ("mistake", "kind", "complaint"),
+    [
+        ({"errors": "ignore"}, ValueError, "errors must be"),
+        ({"transport": "pigeon"}, ValueError, "transport must be"),
+        ({"dialect": "beta"}, TypeError, "there is no argument 'dialect'"),
+    ],
+)
+async def test_a_mistake_in_the_arguments_is_told_before_the_call_is_accepted(
+    mistake: dict[str, object], kind: type[Exception], complaint: str
+) -> None:
+    async with SimulatedServer() as server:
+        call = server.ring()
+        with pytest.raises(kind, match=complaint):
+            async with accepted_call(call.id, SESSION, endpoint=server.endpoint, **mistake):  # type: ignore[arg-type]
+                raise AssertionError
+        assert call.state == "ringing"
+
+
+async def test_what_an_endpoint_raises_at_hanging_up_is_in_a_group_too(
+    autojump_clock: MockClock,
+) -> None:
+    async with SimulatedServer() as server:
+        call = server.ring()
+        asked = 0
+
+        class Vault:
+            async def handshake(self, target: Target) -> Handshake:
+                nonlocal asked
+                asked += 1
+                if asked == 3:
+                    raise OSError("the vault is closed")
+                return await server.endpoint.handshake(target)
+
+        with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="vault"), match="not hung up"):
+            async with accepted_call(call.id, SESSION, endpoint=Vault()):
+                pass

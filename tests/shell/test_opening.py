@@ -21,6 +21,8 @@ from trio_realtime import (
     SessionRefusedError,
     Target,
     open_realtime,
+    open_transcription,
+    open_translation,
 )
 from trio_realtime.testing import pipe_pair
 from trio_realtime.types import RealtimeSessionConfig
@@ -427,3 +429,15 @@ async def test_a_misspelt_error_policy_is_refused() -> None:
         opener = cast("Any", open_realtime)
         async with opener("m", endpoint=OpenAIEndpoint("key"), errors="ignore"):
             raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("opener", "name"),
+    [(open_realtime, "opions"), (open_transcription, "mirror"), (open_translation, "call_id")],
+)
+async def test_an_argument_that_there_is_not_is_refused(opener: Any, name: str) -> None:
+    async with line_to(polite) as endpoint:
+        with pytest.raises(TypeError, match=f"there is no argument '{name}'"):
+            async with opener(model="m", session={}, endpoint=endpoint, **{name: "x"}):
+                raise AssertionError
+        assert not endpoint.streams

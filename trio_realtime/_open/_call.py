@@ -16,11 +16,11 @@ from pydantic import JsonValue
 
 from trio_realtime._connection import block
 from trio_realtime._endpoint import Endpoint
-from trio_realtime._open._connecting import Reach
+from trio_realtime._open._connecting import Reach, check_reach
 from trio_realtime._open._environment import endpoint_from_environment
 from trio_realtime._open._realtime import RealtimeConnection, open_realtime
 from trio_realtime._options import DEFAULT_OPTIONS, Options
-from trio_realtime.errors import RealtimeError, RestError
+from trio_realtime.errors import RestError
 from trio_realtime.types import RealtimeSessionConfig
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ async def accepted_call(
     # Loaded when it is used: most programs take no calls, and it needs an extra.
     from trio_realtime.rest import RestClient
 
+    # Before the call is accepted: it would be hung up for it.
+    check_reach(reach)
     if endpoint is None:
         endpoint = endpoint_from_environment(os.environ)
     if getattr(endpoint, "deployment", None) is not None:
@@ -115,7 +117,7 @@ async def accepted_call(
             raise
         try:
             await _hang_up(rest, call_id, options)
-        except RealtimeError as error:
+        except Exception as error:  # noqa: BLE001 - all that is raised is
             raise ExceptionGroup(f"the call {call_id} was not hung up", [error]) from None
 
 

@@ -9,7 +9,7 @@ import importlib
 import os
 import ssl
 from collections.abc import Collection
-from typing import Literal, TypedDict, Unpack, final
+from typing import Literal, TypedDict, final
 from urllib.parse import unquote, urlsplit
 
 import trio
@@ -36,30 +36,28 @@ class Reach(TypedDict, total=False):
 
 
 async def prepare_link(
-    endpoint: Endpoint, target: Target, *, mirror: bool = False, **reach: Unpack[Reach]
+    endpoint: Endpoint, target: Target, reach: Reach, *, mirror: bool = False
 ) -> tuple[Link, Connect]:
     """Ask the endpoint, in the program's own task; return a new link and what connects it.
 
     Raises:
-        ValueError: for an argument that makes no sense, before anything is asked.
+        TypeError: for an argument that there is not, before anything is asked.
+        ValueError: for an argument that makes no sense, likewise.
     """
-    errors = reach.get("errors", "raise")
-    if errors not in ("raise", "yield"):
-        raise ValueError(f'errors must be "raise" or "yield", not {errors!r}')
-    transport = reach.get("transport", "trio-websocket")
-    compression = reach.get("compression")
-    _check_transport(transport, compression)
+    check_reach(reach)
     await trio.lowlevel.checkpoint()
     handshake = await _ask(endpoint, target)
     secrets = (*handshake.secrets, *_proxy_secrets(reach.get("proxy")))
     link = Link(
         options=reach.get("options", DEFAULT_OPTIONS),
-        raises_errors=errors == "raise",
+        raises_errors=reach.get("errors", "raise") == "raise",
         url=redact_url(handshake.url, secrets),
         secrets=secrets,
         mirror=mirror,
     )
-    upgrade = _factory_from(transport, compression, secrets)
+    upgrade = _factory_from(
+        reach.get("transport", "trio-websocket"), reach.get("compression"), secrets
+    )
     return link, _Connector(link, handshake, upgrade, reach).connect
 
 
@@ -98,8 +96,23 @@ class _Connector:
         self._link.stage = stage
 
 
+def check_reach(reach: Reach) -> None:
+    """Refuse what there is not, before anything is asked or opened.
+
+    Raises:
+        TypeError: for an argument that there is not: `**` takes any, at run time.
+        ValueError: for an argument that makes no sense.
+    """
+    for name in reach:
+        if name not in Reach.__optional_keys__:
+            raise TypeError(f"there is no argument {name!r}")
+    errors = reach.get("errors", "raise")
+    if errors not in ("raise", "yield"):
+        raise ValueError(f'errors must be "raise" or "yield", not {errors!r}')
+    _check_transport(reach.get("transport", "trio-websocket"), reach.get("compression"))
+
+
 def _check_transport(transport: object, compression: object) -> None:
-    """Refuse what there is not, before anything is opened."""
     if not callable(transport) and transport not in ("trio-websocket", "websockets"):
         raise ValueError(
             'transport must be "trio-websocket", "websockets" or a function that makes one, '

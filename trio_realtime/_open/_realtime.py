@@ -208,7 +208,7 @@ async def open_realtime(
         connection = BetaConnection
     else:
         prepare(SessionCreated, SessionUpdated)
-    link, connect = await prepare_link(endpoint, target, mirror=mirror, **reach)
+    link, connect = await prepare_link(endpoint, target, reach, mirror=mirror)
     conn = connection(link)
     # The overloads see to it that a configuration is of its dialect; a wrong one does not validate.
     update = cast("Callable[[object], Awaitable[object]]", conn.session.update)

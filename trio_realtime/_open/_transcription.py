@@ -147,7 +147,7 @@ async def open_transcription(
         endpoint = endpoint_from_environment(os.environ)
     target = target_from_arguments(endpoint, intent="transcription")
     prepare(SessionCreated, SessionUpdated)
-    link, connect = await prepare_link(endpoint, target, **reach)
+    link, connect = await prepare_link(endpoint, target, reach)
     conn = TranscriptionConnection(link)
     async with open_link(
         link,

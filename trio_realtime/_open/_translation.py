@@ -201,7 +201,7 @@ async def open_translation(
         endpoint = endpoint_from_environment(os.environ)
     target = target_from_arguments(endpoint, model=model, dialect="translation")
     prepare(SessionCreated, SessionUpdated)
-    link, connect = await prepare_link(endpoint, target, **reach)
+    link, connect = await prepare_link(endpoint, target, reach)
     conn = TranslationConnection(link)
     chosen: dict[str, JsonValue] = {"session": {"audio": {"output": {"language": language}}}}
     configure = partial(
