@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -72,6 +73,14 @@ def websocket_library(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         for function, name in ((open_realtime, "transport"), (open_transport, "library")):
             monkeypatch.setitem(inspect.unwrap(function).__kwdefaults__, name, library)
     return library
+
+
+@pytest.fixture
+def ctrl_c_is_heard() -> Generator[None]:
+    """Undo what a shell does to a job in the background: there SIGINT is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(autouse=True)

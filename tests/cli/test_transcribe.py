@@ -17,7 +17,7 @@ import trio.testing
 from pydantic import JsonValue
 from rich.console import Console
 
-from tests.cli.test_main import PROGRAM
+from tests.cli.test_serve import PROGRAM
 from trio_realtime import ServerError
 from trio_realtime.audio import tone, wav_from_pcm
 from trio_realtime.cli import _transcribe, main

@@ -7,10 +7,10 @@ import trio
 
 from tests.effort import effort
 from tests.leaving.helpers import settled
-from tests.shell.test_ki import AtLine, AtSeam, AtStep, Session, Trap, _ctrl_c_is_heard
+from tests.shell.test_ki import AtLine, AtSeam, AtStep, Session, Trap
 from trio_realtime import RealtimeConnection
 
-__all__ = ["_ctrl_c_is_heard"]
+pytestmark = pytest.mark.usefixtures("ctrl_c_is_heard")
 
 MOMENTS = 16
 """How many of the moments of each kind are tried, evenly spread."""

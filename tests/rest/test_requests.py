@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 import pytest
+import trio
 from pydantic import JsonValue
 
 from tests.rest.servers import ENDPOINT, KEY, asking, said
@@ -378,6 +379,34 @@ async def test_bad_arguments_are_told_before_anything_is_asked(
         with pytest.raises(kind, match=complaint):
             await ask(rest)
     assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda rest: rest.calls.create(f"{OFFER}\ud800"),
+        lambda rest: rest.calls.create(f"{OFFER}\ud800", {"model": "m"}),
+        lambda rest: rest.client_secrets.create({"instructions": f"{OFFER}\ud800"}),
+    ],
+)
+async def test_a_text_that_cannot_be_sent_opens_nothing_and_is_not_shown(ask: Asking) -> None:
+    opened = 0
+
+    async def connect(host: str, port: int) -> trio.abc.Stream:
+        nonlocal opened
+        opened += 1
+        raise OSError
+
+    async with RestClient(ENDPOINT, stream_factory=connect, max_retries=0) as rest:
+        with pytest.raises(ValueError, match="half of a surrogate pair") as caught:
+            await ask(rest)
+    assert not opened
+    assert "AVP" not in repr(caught.value)
+
+
+async def test_a_proxys_password_is_in_no_repr_of_a_client() -> None:  # promise 9
+    rest = RestClient(ENDPOINT, proxy="http://me:swordfish@localhost:1")
+    assert "swordfish" not in repr([rest, vars(rest), vars(vars(rest)["_requests"])])
 
 
 def test_a_client_without_a_key_says_where_it_looked(monkeypatch: pytest.MonkeyPatch) -> None:

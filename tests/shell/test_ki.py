@@ -31,10 +31,12 @@ from trio_realtime.testing._pipes import PipeStream
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
+pytestmark = pytest.mark.usefixtures("ctrl_c_is_heard")
+
 Body: TypeAlias = Callable[[RealtimeConnection], Awaitable[None]]
 
 PACKAGE: Final = Path(trio_realtime.__file__).parent
-LAYERS: Final = ("_open.py", "_connection", "_resources", "_response")
+LAYERS: Final = ("_open", "_connection", "_resources", "_response")
 """The code that runs in the program's own tasks and keeps state for it."""
 
 HANGS_AFTER: Final = 1000
@@ -43,14 +45,6 @@ HANGS_AFTER: Final = 1000
 GROUPED: Final = "BaseExceptionGroup[KeyboardInterrupt]"
 RUNS: Final = 45
 """How many of the moments are tried, evenly spread."""
-
-
-@pytest.fixture(autouse=True)
-def _ctrl_c_is_heard() -> Generator[None]:
-    """Undo what a shell does to a job in the background: there SIGINT is ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 class AtLine:

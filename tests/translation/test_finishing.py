@@ -287,6 +287,7 @@ async def test_a_deadline_at_any_time_neither_asks_twice_nor_loses_a_word(
         assert peer.received.count("session.close") == 1
 
 
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 async def test_ctrl_c_while_finishing_leaves_the_block() -> None:
     async def interrupts(peer: Peer) -> None:
         del peer
