@@ -388,6 +388,7 @@ async def test_bad_arguments_are_told_before_anything_is_asked(
         lambda rest: rest.calls.create(f"{OFFER}\ud800", {"model": "m"}),
         lambda rest: rest.client_secrets.create({"instructions": f"{OFFER}\ud800"}),
     ],
+    ids=["raw", "form", "json"],
 )
 async def test_a_text_that_cannot_be_sent_opens_nothing_and_is_not_shown(ask: Asking) -> None:
     opened = 0
@@ -404,7 +405,7 @@ async def test_a_text_that_cannot_be_sent_opens_nothing_and_is_not_shown(ask: As
     assert "AVP" not in repr(caught.value)
 
 
-async def test_a_proxys_password_is_in_no_repr_of_a_client() -> None:  # promise 9
+def test_a_proxys_password_is_in_no_repr_of_a_client() -> None:  # promise 9
     rest = RestClient(ENDPOINT, proxy="http://me:swordfish@localhost:1")
     assert "swordfish" not in repr([rest, vars(rest), vars(vars(rest)["_requests"])])
 

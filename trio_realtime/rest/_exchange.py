@@ -76,15 +76,40 @@ class _Network(httpcore2.AsyncNetworkStream):
         await trio.aclose_forcefully(self._stream)
 
 
-async def exchange(
-    stream: trio.abc.Stream, url: str, headers: Mapping[str, str], body: Body, *, max_bytes: int
-) -> Answer:
+def request_from(url: str, headers: Mapping[str, str], body: Body) -> httpx2.Request:
+    """Make a POST of what is to be sent, before anything is opened.
+
+    Raises:
+        ValueError: for a text that cannot be sent; it is not shown.
+    """
+    # The body is small, and decompressing would have to be bounded.
+    ours = {"Accept-Encoding": "identity", "Connection": "close"}
+    if body.parts:
+        files = {
+            name: (None, _encoded(text), content_type)
+            for name, (text, content_type) in body.parts.items()
+        }
+        return httpx2.Request("POST", url, headers={**headers, **ours}, files=files)
+    if body.content is None:
+        return httpx2.Request("POST", url, headers={**headers, **ours})
+    ours["Content-Type"] = body.content_type
+    return httpx2.Request("POST", url, headers={**headers, **ours}, content=_encoded(body.content))
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        # The error would hold all of it.
+        raise ValueError("what is to be sent holds half of a surrogate pair") from None
+
+
+async def exchange(stream: trio.abc.Stream, request: httpx2.Request, *, max_bytes: int) -> Answer:
     """Send a POST, read its answer, and close the stream; also when cancelled.
 
     Raises:
         ExchangeError: if no whole answer came, or more than `max_bytes`.
     """
-    request = _request(url, headers, body)
     target = httpcore2.URL(
         scheme=request.url.raw_scheme,
         host=request.url.raw_host,
@@ -114,18 +139,3 @@ async def exchange(
         name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers
     }
     return Answer(response.status, found, bytes(received))
-
-
-def _request(url: str, headers: Mapping[str, str], body: Body) -> httpx2.Request:
-    # The body is small, and decompressing would have to be bounded.
-    ours = {"Accept-Encoding": "identity", "Connection": "close"}
-    if body.parts:
-        files = {
-            name: (None, text.encode(), content_type)
-            for name, (text, content_type) in body.parts.items()
-        }
-        return httpx2.Request("POST", url, headers={**headers, **ours}, files=files)
-    if body.content is None:
-        return httpx2.Request("POST", url, headers={**headers, **ours})
-    ours["Content-Type"] = body.content_type
-    return httpx2.Request("POST", url, headers={**headers, **ours}, content=body.content.encode())

@@ -28,7 +28,7 @@ from trio_realtime._transport._answer import (
     retry_after_from_headers,
 )
 from trio_realtime.errors import AuthenticationError, ConnectError, ConnectTimeoutError, RestError
-from trio_realtime.rest._exchange import Answer, Body, ExchangeError, exchange
+from trio_realtime.rest._exchange import Answer, Body, ExchangeError, exchange, request_from
 from trio_realtime.rest._urls import headers_from_handshake, url_from_handshake
 
 LOGGER: Final = logging.getLogger("trio_realtime")
@@ -53,7 +53,7 @@ class Question:
 
 
 @final
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Network:
     """How the server is reached; as for `open_realtime`."""
 
@@ -156,11 +156,10 @@ class Requests:
         url = url_from_handshake(handshake.url, question.path)
         secrets = (*handshake.secrets, *self._network.secrets)
         headers = headers_from_handshake(handshake, question.accept)
+        request = request_from(url, headers, question.body)
         stream = await self._connect(url, handshake.stream_factory, secrets)
         try:
-            answer = await exchange(
-                stream, url, headers, question.body, max_bytes=self._options.max_message_bytes
-            )
+            answer = await exchange(stream, request, max_bytes=self._options.max_message_bytes)
         except ExchangeError as error:
             raise RestError(str(error), uncertain=True, url=url, secrets=secrets) from error
         if not 200 <= answer.status < 300:
