@@ -312,8 +312,8 @@ async def test_a_mistake_in_the_arguments_is_told_before_the_call_is_accepted(
         assert call.state == "ringing"
 
 
-async def test_what_an_endpoint_raises_at_hanging_up_is_in_a_group_too(
-    autojump_clock: MockClock,
+async def test_what_an_endpoint_raises_at_hanging_up_is_in_a_group_or_in_the_log(  # promise 9
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with SimulatedServer() as server:
         call = server.ring()
@@ -324,9 +324,15 @@ async def test_what_an_endpoint_raises_at_hanging_up_is_in_a_group_too(
                 nonlocal asked
                 asked += 1
                 if asked == 3:
-                    raise OSError("the vault is closed")
+                    raise OSError(f"the vault is closed to {KEY}")
                 return await server.endpoint.handshake(target)
 
         with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="vault"), match="not hung up"):
             async with accepted_call(call.id, SESSION, endpoint=Vault()):
                 pass
+        asked = 0
+        call = server.ring()
+        with caplog.at_level(logging.WARNING, "trio_realtime"), pytest.RaisesGroup(KeyError):
+            async with accepted_call(call.id, SESSION, endpoint=Vault()):
+                raise KeyError("mine")
+    assert f"the call {call.id} was not hung up: the vault is closed to [redacted]" in caplog.text

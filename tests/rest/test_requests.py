@@ -410,6 +410,11 @@ def test_a_proxys_password_is_in_no_repr_of_a_client() -> None:  # promise 9
     assert "swordfish" not in repr([rest, vars(rest), vars(vars(rest)["_requests"])])
 
 
+def test_a_key_in_the_place_of_an_endpoint_is_refused_and_not_shown() -> None:  # promise 9
+    with pytest.raises(TypeError, match=r"such as OpenAIEndpoint\(key\), not str$"):
+        RestClient(KEY)  # type: ignore[arg-type]
+
+
 def test_a_client_without_a_key_says_where_it_looked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(ValueError, match="OPENAI_API_KEY"):

@@ -20,6 +20,7 @@ from trio_realtime._open._connecting import Reach, check_reach
 from trio_realtime._open._environment import endpoint_from_environment
 from trio_realtime._open._realtime import RealtimeConnection, open_realtime
 from trio_realtime._options import DEFAULT_OPTIONS, Options
+from trio_realtime._redaction import redact
 from trio_realtime.errors import RestError
 from trio_realtime.types import RealtimeSessionConfig
 
@@ -148,4 +149,4 @@ async def _hang_up_quietly(rest: RestClient, call_id: str, options: Options) -> 
     try:
         await _hang_up(rest, call_id, options)
     except Exception as error:  # noqa: BLE001 - what the block is left by goes on
-        LOGGER.warning("the call %s was not hung up: %s", call_id, error)
+        LOGGER.warning("the call %s was not hung up: %s", call_id, redact(str(error)))

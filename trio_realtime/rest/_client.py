@@ -96,6 +96,12 @@ class RestClient:
         )
         if endpoint is None:
             endpoint = endpoint_from_environment(os.environ)
+        if not hasattr(endpoint, "handshake"):
+            # It may be a key, which is not shown.
+            raise TypeError(
+                "endpoint must be an endpoint, such as OpenAIEndpoint(key), "
+                f"not {type(endpoint).__name__}"
+            )
         self._requests = Requests(endpoint, network, options=options, max_retries=max_retries)
         self.client_secrets = ClientSecretsResource(self._requests)
         self.translations = TranslationsResource(self._requests)
