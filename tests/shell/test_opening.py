@@ -433,7 +433,7 @@ async def test_a_misspelt_error_policy_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("opener", "name"),
-    [(open_realtime, "opions"), (open_transcription, "mirror"), (open_translation, "call_id")],
+    [(open_realtime, "option"), (open_transcription, "mirror"), (open_translation, "call_id")],
 )
 async def test_an_argument_that_there_is_not_is_refused(opener: Any, name: str) -> None:
     async with line_to(polite) as endpoint:
