@@ -165,7 +165,9 @@ async def test_patience_may_be_without_end(autojump_clock: object) -> None:
         await peer.tell("session.closed")
 
     async with facing(takes_its_time, options=Options(finish_timeout=None)) as (conn, _):
+        began = trio.current_time()
         await conn.finish()
+        assert trio.current_time() - began == pytest.approx(400)
 
 
 async def test_a_loss_while_finishing_is_told_behind_what_came(autojump_clock: object) -> None:
